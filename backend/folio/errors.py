@@ -1,0 +1,155 @@
+"""Every error that Folio raises on purpose.
+
+    FolioError
+    ├── InvalidInputError             400  invalid_input
+    ├── UnauthorizedError             401  unauthorized
+    ├── ForbiddenError                403  forbidden
+    ├── TooLargeError                 413
+    │   ├── UploadTooLargeError            upload_too_large
+    │   ├── ImageTooLargeError             image_too_large
+    │   └── TooManyPagesError              too_many_pages
+    ├── UnsupportedMediaTypeError     415  unsupported_media_type
+    ├── UnreadableFileError           422
+    │   ├── CorruptImageError              corrupt_image
+    │   ├── CorruptDocumentError           corrupt_document
+    │   └── EncryptedDocumentError         encrypted_document
+    └── EngineError
+        ├── EngineOverloadedError     429  engine_overloaded
+        ├── EngineNotReadyError       503  engine_not_ready
+        └── EngineTimeoutError        504  engine_timeout
+
+The message of each is for the person who can act on it. `code` is stable: clients rely on it.
+"""
+
+
+class FolioError(Exception):
+    """Base of the tree. `retryable` says whether the same call can succeed later."""
+
+    code = "internal_error"
+    status = 500
+    title = "Internal error"
+    retryable = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInputError(FolioError):
+    """The request itself is wrong: an unknown mode, an empty file, a bad page range."""
+
+    code = "invalid_input"
+    status = 400
+    title = "Invalid input"
+
+
+class UnauthorizedError(FolioError):
+    """No valid credentials came with the request."""
+
+    code = "unauthorized"
+    status = 401
+    title = "Unauthorized"
+
+
+class ForbiddenError(FolioError):
+    """The call is known and refused to everybody, as /internal/infer is without a token set."""
+
+    code = "forbidden"
+    status = 403
+    title = "Forbidden"
+
+
+class TooLargeError(FolioError):
+    """A limit on size was passed."""
+
+    status = 413
+
+
+class UploadTooLargeError(TooLargeError):
+    """The upload has more bytes than the service accepts."""
+
+    code = "upload_too_large"
+    title = "Upload too large"
+
+
+class ImageTooLargeError(TooLargeError):
+    """The image has more pixels, or a longer side, than the service decodes."""
+
+    code = "image_too_large"
+    title = "Image too large"
+
+
+class TooManyPagesError(TooLargeError):
+    """The document has more pages than the service accepts."""
+
+    code = "too_many_pages"
+    title = "Too many pages"
+
+
+class UnsupportedMediaTypeError(FolioError):
+    """The content, whatever its name says, is of no type that Folio reads."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Unsupported media type"
+
+
+class UnreadableFileError(FolioError):
+    """The type is right, the content is broken or closed."""
+
+    status = 422
+
+
+class CorruptImageError(UnreadableFileError):
+    """The image does not decode to its end."""
+
+    code = "corrupt_image"
+    title = "Corrupt image"
+
+
+class CorruptDocumentError(UnreadableFileError):
+    """The document does not open."""
+
+    code = "corrupt_document"
+    title = "Corrupt document"
+
+
+class EncryptedDocumentError(UnreadableFileError):
+    """The document asks for a password."""
+
+    code = "encrypted_document"
+    title = "Encrypted document"
+
+
+class EngineError(FolioError):
+    """The engine cannot answer now."""
+
+    retryable = True
+
+
+class EngineOverloadedError(EngineError):
+    """The queue before the engine is full."""
+
+    code = "engine_overloaded"
+    status = 429
+    title = "Engine overloaded"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class EngineNotReadyError(EngineError):
+    """The model is still loading, or the engine has died."""
+
+    code = "engine_not_ready"
+    status = 503
+    title = "Engine not ready"
+
+
+class EngineTimeoutError(EngineError):
+    """The engine did not finish within the time limit."""
+
+    code = "engine_timeout"
+    status = 504
+    title = "Engine timeout"

@@ -1,0 +1,1 @@
+"""From a page image to the views that the model sees."""
