@@ -1,0 +1,31 @@
+"""Position tables, resized from the size they were trained at to the size of the view."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def resize_position_grid(grid: Tensor, size: int) -> Tensor:
+    """Absolute positions (1, side, side, width) -> (1, size, size, width), bicubic, antialiased."""
+    if grid.shape[1] == size:
+        return grid
+    resized = functional.interpolate(
+        grid.permute(0, 3, 1, 2).float(), size=(size, size), mode="bicubic", antialias=True
+    )
+    return resized.permute(0, 2, 3, 1).to(grid.dtype)
+
+
+def relative_table(rel_pos: Tensor, size: int) -> Tensor:
+    """Relative positions (length, head_dim) -> (query, key, head_dim) for a side of `size`."""
+    length = 2 * size - 1
+    if rel_pos.shape[0] != length:
+        resized = functional.interpolate(rel_pos.float().t()[None], size=length, mode="linear")
+        rel_pos = resized[0].t().to(rel_pos.dtype)
+    index = torch.arange(size, device=rel_pos.device)
+    return rel_pos[index[:, None] - index[None, :] + size - 1]
+
+
+def one_hot_rows_and_columns(size: int, like: Tensor) -> Tensor:
+    """For each token of a size x size grid its row and column as one-hot: (size**2, 2 * size)."""
+    eye = torch.eye(size, device=like.device, dtype=like.dtype)
+    return torch.cat([eye.repeat_interleave(size, 0), eye.repeat(size, 1)], dim=1)
