@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Makes or updates the Python environment in .venv from the lock files. Quick when nothing changed.
+#
+#   usage: scripts/install.sh cpu | cpu-dev | gpu
+#
+# PYTHON      the interpreter to use (default python3; 3.11 to 3.13)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+flavour=${1:?usage: scripts/install.sh cpu | cpu-dev | gpu}
+lock=requirements/$flavour.txt
+python=${PYTHON:-python3}
+
+die() { printf 'install: %s\n' "$*" >&2; exit 1; }
+
+# Debian's packages that pip cannot bring; installed where we may, named where we may not.
+need_debian_package() {
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Debian's $1"
+    { apt-get install -y -q "$1" || { apt-get update -q && apt-get install -y -q "$1"; }; } >/dev/null
+  else
+    die "$1 is missing. Install it with: sudo apt-get install $1"
+  fi
+}
+
+check_machine() {
+  [ -f "$lock" ] || die "there is no $lock; choose cpu, cpu-dev or gpu."
+  "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+    die "$python is $("$python" --version 2>&1), Folio needs 3.11 to 3.13. Set PYTHON to another one."
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || need_debian_package python3-venv
+  [ "$flavour" = gpu ] && return
+  [ "$(uname -m)" = x86_64 ] || die "the CPU engine is built for x86-64; this machine is $(uname -m)."
+  grep -qw avx2 /proc/cpuinfo || die "the CPU engine needs a processor with AVX2."
+  ldconfig -p 2>/dev/null | grep -q libnuma.so.1 || [ -e /usr/lib/x86_64-linux-gnu/libnuma.so.1 ] ||
+    need_debian_package libnuma1
+}
+
+# What an installation of this flavour depends on, this folder's place included (it is editable).
+fingerprint() { { cat "requirements/$1.txt" requirements/torch-cpu.txt pyproject.toml; pwd; } | sha256sum; }
+is_installed() { [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
+mark_installed() { fingerprint "$1" >".venv/.installed-$1"; }
+
+install_packages() {
+  local pip=(.venv/bin/python -m pip --disable-pip-version-check install -q --no-deps)
+  if [ "$flavour" != gpu ]; then
+    "${pip[@]}" --retries 1 -r requirements/torch-cpu.txt \
+      --extra-index-url "${TORCH_INDEX_URL:-https://download.pytorch.org/whl/cpu}" 2>&1 |
+      { grep -v '^WARNING' || true; }
+  fi
+  "${pip[@]}" --require-hashes -r "$lock"
+  "${pip[@]}" --no-build-isolation -e .
+}
+
+if is_installed "$flavour"; then exit 0; fi
+check_machine
+echo "Installing Folio's Python packages into .venv (a few minutes the first time)"
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
+rm -f .venv/.installed-*
+install_packages
+mark_installed "$flavour"
+# The locks share their versions: who has cpu-dev has cpu.
+if [ "$flavour" = cpu-dev ]; then mark_installed cpu; fi
