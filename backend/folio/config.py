@@ -1,0 +1,88 @@
+"""The settings, read from the environment once, at the edge, and passed down from there.
+
+Every field is an environment variable of the same name in capitals (`MODEL_PATH`, `PORT` ...).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EMBEDDED_MODEL = "folio-nano"
+MEBIBYTE = 1024 * 1024
+
+
+def embedded_model_path() -> Path:
+    """The folder of the small model that ships with the project (models/nano)."""
+    return Path(__file__).resolve().parents[2] / "models" / "nano"
+
+
+class _Group(BaseSettings):
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, protected_namespaces=()
+    )
+
+
+class ServerSettings(_Group):
+    """Where the service listens, and where it keeps what it stores."""
+
+    host: str = "0.0.0.0"
+    port: int = Field(8001, ge=1, le=65535)
+    data_dir: Path = Path("data")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    shutdown_timeout_seconds: int = Field(30, ge=0)
+    internal_api_token: SecretStr | None = None
+
+
+class LimitSettings(_Group):
+    """What is refused before any work is done on it."""
+
+    max_upload_bytes: int = Field(50 * MEBIBYTE, ge=1)
+    max_image_pixels: int = Field(120_000_000, ge=1)
+    max_image_side: int = Field(20_000, ge=1)
+    request_timeout_seconds: float = Field(300.0, gt=0)
+
+
+class EngineSettings(_Group):
+    """The model and how vLLM runs it. None leaves the choice to vLLM."""
+
+    model_path: str | None = Field(None, description="A folder or a hub id; none: models/nano")
+    served_model_name: str | None = None
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    max_model_len: int = Field(8192, ge=512)
+    max_num_seqs: int | None = Field(None, ge=1)
+    max_num_batched_tokens: int | None = Field(None, ge=512)
+    max_queued_requests: int = Field(256, ge=0)
+    max_crops: int = Field(6, ge=2, le=9)
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    tensor_parallel_size: int = Field(1, ge=1)
+    enforce_eager: bool | None = None
+
+    @property
+    def uses_embedded_model(self) -> bool:
+        return self.model_path is None
+
+    @property
+    def model(self) -> str:
+        """What vLLM loads: a folder or a hub id."""
+        return self.model_path or str(embedded_model_path())
+
+    @property
+    def model_name(self) -> str:
+        """What the service calls the model towards its users."""
+        if self.served_model_name:
+            return self.served_model_name
+        if self.model_path is None:
+            return EMBEDDED_MODEL
+        return Path(self.model_path).name if Path(self.model_path).is_dir() else self.model_path
+
+
+class Settings(BaseModel):
+    """All groups together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
