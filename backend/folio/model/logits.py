@@ -1,0 +1,225 @@
+"""No-repeat n-gram as a logits processor, per request, for both of vLLM's model runners.
+
+A request asks for it in `SamplingParams.extra_args`:
+    {"no_repeat_ngram": {"ngram_size": 30, "window_size": 90, "allowed_token_ids": [..]}}
+The engine gets it as `logits_processors=[LOGITS_PROCESSOR]`. Source of the rule: the published
+DeepSeek-OCR; n-grams are looked for in the output only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+from vllm import SamplingParams
+from vllm.config import VllmConfig
+from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
+
+from folio.model.compat import V2LogitsProcessor
+from folio.model.ngram import NO_TOKEN, NoRepeatNgramParams, TokenRing, ban_repeats
+
+EXTRA_ARG = "no_repeat_ngram"
+LOGITS_PROCESSOR = "folio.model.logits:NoRepeatNgramLogitsProcessor"
+
+
+def parse_params(sampling_params: SamplingParams) -> NoRepeatNgramParams | None:
+    """The request's rule, None without one. Raises ValueError."""
+    values = (sampling_params.extra_args or {}).get(EXTRA_ARG)
+    return None if values is None else NoRepeatNgramParams.from_mapping(values)
+
+
+@dataclass
+class TrackedRequest:
+    """A request with a rule: its row in the ring, and its output, a list that vLLM goes on with."""
+
+    row: int
+    params: NoRepeatNgramParams
+    output: list[int]
+
+
+class HostNoRepeatNgram:
+    """For the first model runner: the output tokens are lists on the host."""
+
+    def __init__(self, max_num_requests: int) -> None:
+        self.ring = TokenRing(max_num_requests)
+        self.free_rows = list(range(max_num_requests))
+        self.requests: dict[int, TrackedRequest] = {}  # by index in the batch
+
+    def update(self, batch_update: BatchUpdate) -> None:
+        """Removed, added, moved, in this order; what is added or moved may replace."""
+        for index in batch_update.removed:
+            self.forget(index)
+        for index, sampling_params, _, output in batch_update.added:
+            self.forget(index)
+            params = parse_params(sampling_params)
+            if params is not None:
+                self.track(index, params, output)
+        for source, target, direction in batch_update.moved:
+            self.move(source, target, swap=direction is MoveDirectionality.SWAP)
+
+    def forget(self, index: int) -> None:
+        request = self.requests.pop(index, None)
+        if request is not None:
+            self.free_rows.append(request.row)
+
+    def track(self, index: int, params: NoRepeatNgramParams, output: list[int]) -> None:
+        if not self.ring.fits(params):
+            self.ring.grow(params.window_size)
+            for request in self.requests.values():
+                self.ring.refill(request.row, request.output)
+        row = self.free_rows.pop()
+        self.ring.start(row, params, output)
+        self.requests[index] = TrackedRequest(row, params, output)
+
+    def move(self, source: int, target: int, *, swap: bool) -> None:
+        moving = self.requests.pop(source, None)
+        if swap and target in self.requests:
+            self.requests[source] = self.requests.pop(target)
+        self.forget(target)
+        if moving is not None:
+            self.requests[target] = moving
+
+    def apply(self, logits: Tensor) -> None:
+        if not self.requests:
+            return
+        self.read_new_tokens()
+        indices = np.fromiter(self.requests, dtype=np.int64, count=len(self.requests))
+        rows = np.array([request.row for request in self.requests.values()])
+        which, token_ids = self.ring.find_banned(rows)
+        if len(which):
+            index = torch.from_numpy(indices[which]).to(logits.device)
+            logits[index, torch.from_numpy(token_ids).to(logits.device)] = -torch.inf
+
+    def read_new_tokens(self) -> None:
+        """Take over what vLLM appended since the last step: one token, as a rule."""
+        rows, token_ids = [], []
+        lengths = self.ring.lengths.tolist()
+        for request in self.requests.values():
+            output, row = request.output, request.row
+            num_new = len(output) - lengths[row]
+            if num_new == 1 and output[-1] != NO_TOKEN:
+                rows.append(row)
+                token_ids.append(output[-1])
+            elif num_new:
+                self.ring.refill(row, known_tokens(output))
+        if rows:
+            self.ring.append(rows, token_ids)
+
+
+def known_tokens(output: list[int]) -> Sequence[int]:
+    """The output without the placeholders at its end that asynchronous scheduling leaves there."""
+    end = len(output)
+    while end and output[end - 1] == NO_TOKEN:
+        end -= 1
+    return output[:end]
+
+
+class DeviceNoRepeatNgram:
+    """For the second model runner: the tokens are on the device and stay there."""
+
+    def __init__(self, request_states: Any) -> None:
+        self.states = request_states
+        num_slots = request_states.max_num_reqs
+        self.ngram_sizes = np.zeros(num_slots, dtype=np.int32)
+        self.window_sizes = np.zeros(num_slots, dtype=np.int32)
+        self.allowed = np.full((num_slots, 1), NO_TOKEN, dtype=np.int32)
+        self.on_device: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def add_request(self, slot: int, params: NoRepeatNgramParams | None) -> bool:
+        """Slots are used again and again: everything of the last occupant is overwritten."""
+        had_rule = self.ngram_sizes[slot] > 0
+        if params is not None:
+            self.set_rule(slot, params)
+        elif had_rule:
+            self.ngram_sizes[slot] = 0
+        if params is not None or had_rule:
+            self.on_device = None
+        return params is not None
+
+    def set_rule(self, slot: int, params: NoRepeatNgramParams) -> None:
+        self.ngram_sizes[slot] = params.ngram_size
+        self.window_sizes[slot] = params.window_size
+        missing = len(params.allowed_token_ids) - self.allowed.shape[1]
+        if missing > 0:
+            self.allowed = np.pad(self.allowed, ((0, 0), (0, missing)), constant_values=NO_TOKEN)
+        self.allowed[slot] = NO_TOKEN
+        self.allowed[slot, : len(params.allowed_token_ids)] = params.allowed_token_ids
+
+    def apply(self, logits: Tensor, context: Any) -> None:
+        slots_on_host = context.idx_mapping_np
+        longest_prefix = int(self.ngram_sizes[slots_on_host].max(initial=0)) - 1
+        if longest_prefix < 1:
+            return
+        slots = context.expanded_idx_mapping.long()
+        ngram_sizes, window_sizes, allowed = (rules[slots] for rules in self.rules())
+        width = longest_prefix + int(self.window_sizes[slots_on_host].max())
+        lengths = context.pos + 1 - self.states.prompt_len.gpu[slots]
+        history = self.gather_history(slots, context.pos, lengths, width)
+        ban_repeats(
+            logits,
+            history,
+            lengths,
+            ngram_sizes,
+            window_sizes,
+            allowed,
+            longest_prefix=longest_prefix,
+        )
+
+    def rules(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sizes, windows and allowed tokens by slot, uploaded when a request has changed them."""
+        if self.on_device is None:
+            sizes, windows, allowed = (
+                torch.from_numpy(values.copy()).to(self.states.device)
+                for values in (self.ngram_sizes, self.window_sizes, self.allowed)
+            )
+            self.on_device = sizes, windows, allowed
+        return self.on_device
+
+    def gather_history(self, slots: Tensor, newest: Tensor, lengths: Tensor, width: int) -> Tensor:
+        """The last `width` output tokens of each row, NO_TOKEN where there are fewer."""
+        back = torch.arange(width - 1, -1, -1, device=slots.device)
+        positions = (newest[:, None] - back).clamp(min=0).long()
+        tokens = self.states.all_token_ids.gpu[slots[:, None], positions]
+        return tokens.masked_fill(back >= lengths[:, None], NO_TOKEN)
+
+
+class NoRepeatNgramLogitsProcessor(LogitsProcessor, V2LogitsProcessor):
+    """What vLLM loads: one class that both model runners accept."""
+
+    @classmethod
+    @override
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        parse_params(sampling_params)
+
+    def __init__(self, vllm_config: VllmConfig, *runner_args: Any) -> None:
+        """The first runner gives (device, is_pin_memory), the second its request states."""
+        self.host: HostNoRepeatNgram | None = None
+        self.device: DeviceNoRepeatNgram | None = None
+        if len(runner_args) == 1:
+            self.device = DeviceNoRepeatNgram(runner_args[0])
+        else:
+            self.host = HostNoRepeatNgram(vllm_config.scheduler_config.max_num_seqs)
+
+    @override
+    def is_argmax_invariant(self) -> bool:
+        return False
+
+    @override
+    def update_state(self, batch_update: BatchUpdate | None) -> None:
+        if batch_update is not None and self.host is not None:
+            self.host.update(batch_update)
+
+    def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
+        assert self.device is not None
+        return self.device.add_request(req_idx, parse_params(sampling_params))
+
+    @override
+    def apply(self, logits: Tensor, ctx: Any = None) -> Tensor:
+        if self.host is not None:
+            self.host.apply(logits)
+        elif self.device is not None:
+            self.device.apply(logits, ctx)
+        return logits
