@@ -61,11 +61,12 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """The engine's state, the model it serves, and, when unhealthy, why."""
+    """The engine's state, the model it serves, when unhealthy why, and how busy it is."""
 
     state: EngineState
     model: str
     reason: str | None = None
+    num_requests: int = 0
 
 
 class OcrEngine(Protocol):

@@ -1,0 +1,5 @@
+"""The command line: `folio serve` and its siblings."""
+
+from folio.cli.main import app
+
+__all__ = ["app"]

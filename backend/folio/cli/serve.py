@@ -1,0 +1,52 @@
+"""`folio serve`: settings, log, one uvicorn worker."""
+
+import logging
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+
+from folio.api.app import create_app
+from folio.config import Settings
+from folio.logging import configure_logging
+
+log = logging.getLogger(__name__)
+
+
+def serve() -> None:
+    """Run until SIGINT or SIGTERM. One worker only: each would load the model again."""
+    settings = load_settings()
+    server = settings.server
+    configure_logging(server.log_level)
+    _say_hello(settings)
+    uvicorn.run(
+        create_app(settings),
+        host=server.host,
+        port=server.port,
+        log_config=None,
+        access_log=server.log_level == "DEBUG",
+        timeout_graceful_shutdown=server.shutdown_timeout_seconds,
+    )
+
+
+def load_settings() -> Settings:
+    """Settings from the environment; a wrong one ends the program with a line that names it."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for item in error.errors():
+            name = str(item["loc"][-1]).upper()
+            print(f"folio: {name}={item['input']!r}: {item['msg']}")
+        raise typer.Exit(2) from None
+
+
+def _say_hello(settings: Settings) -> None:
+    address = f"http://localhost:{settings.server.port}"
+    log.info("Folio listens on %s; %s/health tells when the model is ready", address, address)
+    log.info("Try: curl -F image=@page.png %s/api/ocr/image", address)
+    if settings.engine.uses_embedded_model:
+        log.info(
+            "No MODEL_PATH is set: serving %s, the small model that ships with Folio. It reads "
+            "plain printed Latin text. For real work set MODEL_PATH to the published DeepSeek-OCR.",
+            settings.engine.model_name,
+        )

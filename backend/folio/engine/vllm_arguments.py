@@ -1,0 +1,114 @@
+"""From Folio's settings to vLLM's engine arguments and environment."""
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from folio.config import EngineSettings
+from folio.engine.base import NoRepeatNgram
+from folio.engine.cpu import cpu_environment
+
+if TYPE_CHECKING:
+    from folio.model.inputs import Tokenizer
+
+log = logging.getLogger(__name__)
+
+# Every page is seen once: a cache of prefixes or of processed images would only cost.
+_COMMON: dict[str, Any] = {
+    "enable_prefix_caching": False,
+    "mm_processor_cache_gb": 0,
+    "limit_mm_per_prompt": {"image": 1},
+    "logits_processors": ["folio.model.logits:NoRepeatNgramLogitsProcessor"],
+    "disable_log_stats": True,
+    # Detokenised text is handed over in pieces of this many tokens.
+    "stream_interval": 8,
+}
+
+
+def has_gpu() -> bool:
+    """Whether a CUDA GPU can be used; asked without initialising CUDA in this process."""
+    import torch
+
+    return bool(torch.cuda.device_count())
+
+
+def engine_arguments(settings: EngineSettings) -> dict[str, Any]:
+    """Arguments of vLLM's AsyncEngineArgs."""
+    device = _gpu_arguments(settings) if has_gpu() else _cpu_arguments(settings)
+    return (
+        _COMMON
+        | device
+        | {
+            "model": settings.model,
+            "served_model_name": settings.model_name,
+            "max_model_len": settings.max_model_len,
+            "tensor_parallel_size": settings.tensor_parallel_size,
+            "mm_processor_kwargs": {"max_crops": settings.max_crops},
+        }
+    )
+
+
+def _gpu_arguments(settings: EngineSettings) -> dict[str, Any]:
+    return {
+        "dtype": settings.dtype,
+        "max_num_seqs": settings.max_num_seqs or 256,
+        "max_num_batched_tokens": settings.max_num_batched_tokens or 16384,
+        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "enforce_eager": bool(settings.enforce_eager),
+    }
+
+
+def _cpu_arguments(settings: EngineSettings) -> dict[str, Any]:
+    return {
+        # float32 is the faster one where the CPU has no bfloat16 arithmetic.
+        "dtype": "float32" if settings.dtype == "auto" else settings.dtype,
+        "max_num_seqs": settings.max_num_seqs or 16,
+        "max_num_batched_tokens": settings.max_num_batched_tokens or 4096,
+        "use_tqdm_on_load": False,
+        # Compiling doubles decoding but costs a minute at the start.
+        "enforce_eager": settings.enforce_eager is None or settings.enforce_eager,
+    }
+
+
+def no_repeat_ngram_arguments(
+    rule: NoRepeatNgram | None, tokenizer: "Tokenizer"
+) -> dict[str, Any] | None:
+    """The rule as SamplingParams.extra_args, where our logits processor finds it."""
+    if rule is None:
+        return None
+    token_ids = [tokenizer.convert_tokens_to_ids(token) for token in rule.allowed_tokens]
+    unknown = (None, tokenizer.convert_tokens_to_ids("<no such token>"))
+    return {
+        "no_repeat_ngram": {
+            "ngram_size": rule.ngram_size,
+            "window_size": rule.window_size,
+            "allowed_token_ids": [token_id for token_id in token_ids if token_id not in unknown],
+        }
+    }
+
+
+def prepare_environment() -> None:
+    """Set vLLM's environment variables, before its first import; the operator's own stay."""
+    defaults = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_LOGGING_LEVEL": _vllm_log_level(),
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "PYTHONWARNINGS": "ignore::FutureWarning",
+    }
+    if not has_gpu():
+        defaults |= cpu_environment(os.cpu_count() or 1)
+    for name, value in defaults.items():
+        if name == "LD_PRELOAD":
+            os.environ[name] = value
+        else:
+            os.environ.setdefault(name, value)
+
+
+def _vllm_log_level() -> str:
+    """An operator reads Folio's log; vLLM's own story is for those who debug."""
+    if log.isEnabledFor(logging.DEBUG):
+        return "INFO"
+    # The CPU build warns of every feature that only GPUs have.
+    return "WARNING" if has_gpu() else "ERROR"

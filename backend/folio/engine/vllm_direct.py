@@ -1,0 +1,236 @@
+"""vLLM's AsyncLLM inside this process: its life cycle, and pages through it.
+
+The engine core itself is a child process of vLLM's; what is here is the front end.
+"""
+
+import asyncio
+import gc
+import logging
+import multiprocessing
+import os
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from folio.config import EngineSettings
+from folio.engine.admission import Admission
+from folio.engine.base import (
+    EngineState,
+    EngineStatus,
+    FinishReason,
+    GenerationOutput,
+    GenerationRequest,
+)
+from folio.engine.repetition import RepetitionDetector
+from folio.engine.vllm_arguments import (
+    engine_arguments,
+    no_repeat_ngram_arguments,
+    prepare_environment,
+)
+from folio.errors import EngineNotReadyError
+
+if TYPE_CHECKING:
+    from vllm.inputs.engine import MultiModalInput
+    from vllm.sampling_params import SamplingParams
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    from folio.model.inputs import Tokenizer
+
+log = logging.getLogger(__name__)
+
+NOT_STARTED = "The engine has not been started."
+STOPPED = "The engine has been stopped."
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What there is only once the model is loaded."""
+
+    llm: "AsyncLLM"
+    admission: Admission
+
+    @property
+    def tokenizer(self) -> "Tokenizer":
+        tokenizer: Tokenizer = self.llm.get_tokenizer()
+        return tokenizer
+
+
+class VllmEngine:
+    """One embedded vLLM engine. `start` loads the model, `generate` reads pages, `stop` ends it."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._loaded: _Loaded | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._failure: str | None = None
+        self._stopped = False
+        # Pillow resizes without the GIL; more threads than cores would only hold more pages.
+        self._preprocessing = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="views")
+
+    @property
+    def status(self) -> EngineStatus:
+        """Asked of vLLM at each call: the death of the engine core shows at once."""
+        model = self._settings.model_name
+        if self._failure:
+            return EngineStatus(EngineState.UNHEALTHY, model, self._failure)
+        if self._stopped:
+            return EngineStatus(EngineState.UNHEALTHY, model, STOPPED)
+        if self._loaded is None:
+            return EngineStatus(EngineState.STARTING, model)
+        if self._loaded.llm.errored:
+            reason = "The engine core has died. The log says why; restart the service."
+            return EngineStatus(EngineState.UNHEALTHY, model, reason)
+        num_requests = self._loaded.admission.num_requests
+        return EngineStatus(EngineState.HEALTHY, model, num_requests=num_requests)
+
+    async def start(self) -> None:
+        """Load the model in a thread, so that the event loop keeps answering meanwhile."""
+        self._loading = asyncio.create_task(self._load())
+        await asyncio.shield(self._loading)
+
+    async def _load(self) -> None:
+        log.info("Loading model %s from %s", self._settings.model_name, self._settings.model)
+        try:
+            self._loaded = await asyncio.to_thread(self._create)
+        except Exception as error:
+            # vLLM raises anything here: a bad path, too little memory, a dead child process.
+            self._failure = f"The model did not load: {error}"
+            log.error("%s", self._failure, exc_info=not self._stopped)
+        else:
+            log.info("Model %s is ready", self._settings.model_name)
+
+    def _create(self) -> "_Loaded":
+        prepare_environment()
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        arguments = engine_arguments(self._settings)
+        num_parallel = arguments["max_num_seqs"]
+        return _Loaded(
+            llm=AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)),
+            admission=Admission(num_parallel + self._settings.max_queued_requests, num_parallel),
+        )
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
+        """Stream the page's text; closing the generator aborts the request in the engine core."""
+        loaded = self._ready()
+        with loaded.admission.admit():
+            loop = asyncio.get_running_loop()
+            engine_input = await loop.run_in_executor(
+                self._preprocessing, self._build_input, loaded, request
+            )
+            params = self._sampling_params(loaded, request, engine_input)
+            stream = self._stream(loaded.llm, request, engine_input, params)
+            async with aclosing(stream):
+                async for output in stream:
+                    yield output
+
+    def _ready(self) -> "_Loaded":
+        status = self.status
+        if status.state is EngineState.STARTING:
+            raise EngineNotReadyError("The model is still loading. Try again in a minute.")
+        if status.state is EngineState.UNHEALTHY or self._loaded is None:
+            raise EngineNotReadyError(status.reason or NOT_STARTED)
+        return self._loaded
+
+    def _build_input(self, loaded: _Loaded, request: GenerationRequest) -> "MultiModalInput":
+        from folio.model.inputs import build_engine_input
+        from folio.preprocessing.transforms import make_views
+
+        return build_engine_input(
+            loaded.tokenizer,
+            make_views(request.image, request.resolution),
+            request.prompt,
+            request.resolution,
+            max_model_len=self._settings.max_model_len,
+        )
+
+    def _sampling_params(
+        self, loaded: _Loaded, request: GenerationRequest, engine_input: "MultiModalInput"
+    ) -> "SamplingParams":
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        room = self._settings.max_model_len - len(engine_input["prompt_token_ids"])
+        return SamplingParams(
+            temperature=0.0,
+            max_tokens=min(request.max_tokens or room, room),
+            # Table cells and boxes are special tokens: without them the page loses its structure.
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args=no_repeat_ngram_arguments(request.no_repeat_ngram, loaded.tokenizer),
+        )
+
+    async def _stream(
+        self,
+        llm: "AsyncLLM",
+        request: GenerationRequest,
+        engine_input: "MultiModalInput",
+        params: "SamplingParams",
+    ) -> AsyncGenerator[GenerationOutput, None]:
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        page = _PageText(request, len(engine_input["prompt_token_ids"]))
+        try:
+            async with aclosing(llm.generate(engine_input, params, request.request_id)) as deltas:
+                async for delta in deltas:
+                    yield (output := page.add(delta.outputs[0]))
+                    if output.finish_reason:
+                        return
+        except EngineDeadError as error:
+            raise EngineNotReadyError(
+                "The engine died while it read this page. Send the page again when /health "
+                "says healthy."
+            ) from error
+
+    async def stop(self) -> None:
+        """Abort what runs and free the engine; a model that still loads is given up."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._loading and not self._loading.done():
+            # The loading thread cannot be cancelled, but it ends when its engine core does.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            await self._loading
+        if self._loaded is not None:
+            await self._shut_down(self._loaded.llm)
+            self._loaded = None
+            # Freed now: AsyncLLM.__del__ fails when the interpreter is already half gone.
+            gc.collect()
+        self._preprocessing.shutdown(wait=False, cancel_futures=True)
+        log.info("Engine stopped")
+
+    async def _shut_down(self, llm: "AsyncLLM") -> None:
+        if handler := llm.output_handler:
+            # Else it takes the end of the engine core for a failure, and logs it as one.
+            handler.cancel()
+        await asyncio.to_thread(llm.shutdown)
+
+
+class _PageText:
+    """Adds up the deltas of one request, and looks out for a loop."""
+
+    def __init__(self, request: GenerationRequest, num_prompt_tokens: int) -> None:
+        self._image_tokens = request.resolution.num_image_tokens
+        self._prompt_tokens = num_prompt_tokens
+        self._completion_tokens = 0
+        self._text = ""
+        self._detector = RepetitionDetector()
+
+    def add(self, delta: Any) -> GenerationOutput:
+        """delta: vLLM's CompletionOutput of kind DELTA."""
+        self._text += delta.text
+        self._completion_tokens += len(delta.token_ids)
+        finish_reason: FinishReason | None = delta.finish_reason
+        if finish_reason is None and self._detector.push(list(delta.token_ids)):
+            finish_reason = "repetition"
+        return GenerationOutput(
+            text=self._text,
+            prompt_tokens=self._prompt_tokens,
+            image_tokens=self._image_tokens,
+            completion_tokens=self._completion_tokens,
+            finish_reason=finish_reason,
+        )
