@@ -6,7 +6,6 @@ The engine gets it as `logits_processors=[LOGITS_PROCESSOR]`. Source of the rule
 DeepSeek-OCR; n-grams are looked for in the output only.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,13 @@ from vllm.config import VllmConfig
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
 from folio.model.compat import V2LogitsProcessor
-from folio.model.ngram import NO_TOKEN, NoRepeatNgramParams, TokenRing, ban_repeats
+from folio.model.ngram import (
+    NO_TOKEN,
+    NoRepeatNgramParams,
+    TokenRing,
+    ban_repeats,
+    with_allowed_tokens,
+)
 
 EXTRA_ARG = "no_repeat_ngram"
 LOGITS_PROCESSOR = "folio.model.logits:NoRepeatNgramLogitsProcessor"
@@ -44,6 +49,7 @@ class HostNoRepeatNgram:
     """For the first model runner: the output tokens are lists on the host."""
 
     def __init__(self, max_num_requests: int) -> None:
+        self.max_num_requests = max_num_requests
         self.ring = TokenRing(max_num_requests)
         self.free_rows = list(range(max_num_requests))
         self.requests: dict[int, TrackedRequest] = {}  # by index in the batch
@@ -66,13 +72,14 @@ class HostNoRepeatNgram:
             self.free_rows.append(request.row)
 
     def track(self, index: int, params: NoRepeatNgramParams, output: list[int]) -> None:
-        if not self.ring.fits(params):
-            self.ring.grow(params.window_size)
-            for request in self.requests.values():
-                self.ring.refill(request.row, request.output)
-        row = self.free_rows.pop()
-        self.ring.start(row, params, output)
-        self.requests[index] = TrackedRequest(row, params, output)
+        request = TrackedRequest(self.free_rows.pop(), params, output)
+        self.requests[index] = request
+        if params.window_size > self.ring.capacity:
+            self.ring = TokenRing(self.max_num_requests, params.window_size)
+            for other in self.requests.values():
+                self.ring.start(other.row, other.params, known_tokens(other.output))
+        else:
+            self.ring.start(request.row, params, known_tokens(output))
 
     def move(self, source: int, target: int, *, swap: bool) -> None:
         moving = self.requests.pop(source, None)
@@ -86,11 +93,10 @@ class HostNoRepeatNgram:
         if not self.requests:
             return
         self.read_new_tokens()
-        indices = np.fromiter(self.requests, dtype=np.int64, count=len(self.requests))
         rows = np.array([request.row for request in self.requests.values()])
         which, token_ids = self.ring.find_banned(rows)
         if len(which):
-            index = torch.from_numpy(indices[which]).to(logits.device)
+            index = torch.from_numpy(np.array(list(self.requests))[which]).to(logits.device)
             logits[index, torch.from_numpy(token_ids).to(logits.device)] = -torch.inf
 
     def read_new_tokens(self) -> None:
@@ -109,7 +115,7 @@ class HostNoRepeatNgram:
             self.ring.append(rows, token_ids)
 
 
-def known_tokens(output: list[int]) -> Sequence[int]:
+def known_tokens(output: list[int]) -> list[int]:
     """The output without the placeholders at its end that asynchronous scheduling leaves there."""
     end = len(output)
     while end and output[end - 1] == NO_TOKEN:
@@ -142,11 +148,7 @@ class DeviceNoRepeatNgram:
     def set_rule(self, slot: int, params: NoRepeatNgramParams) -> None:
         self.ngram_sizes[slot] = params.ngram_size
         self.window_sizes[slot] = params.window_size
-        missing = len(params.allowed_token_ids) - self.allowed.shape[1]
-        if missing > 0:
-            self.allowed = np.pad(self.allowed, ((0, 0), (0, missing)), constant_values=NO_TOKEN)
-        self.allowed[slot] = NO_TOKEN
-        self.allowed[slot, : len(params.allowed_token_ids)] = params.allowed_token_ids
+        self.allowed = with_allowed_tokens(self.allowed, slot, params)
 
     def apply(self, logits: Tensor, context: Any) -> None:
         slots_on_host = context.idx_mapping_np

@@ -1,9 +1,9 @@
 """Which tokens would complete an n-gram that the window already holds. Arrays in, arrays out.
 
 A token is banned if the last `ngram_size - 1` tokens, followed by it, already stand within the last
-`window_size` tokens. Two forms of one rule: `TokenRing` for histories on the host, where looking at
-the few places that match the last token is cheapest, and `ban_repeats` for histories on a GPU,
-where one dense comparison without a synchronisation is. Knows nothing of vLLM.
+`window_size` tokens. Two forms of one rule: `TokenRing` for histories on the host, which carries
+its comparisons from token to token, and `ban_repeats` for histories on a GPU, which compares anew
+and never synchronises. Knows nothing of vLLM.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,8 @@ from torch import Tensor
 MAX_WINDOW_SIZE = 4096
 MAX_ALLOWED_TOKENS = 64
 NO_TOKEN = -1
-# Places that match the last token are compared this many tokens at a time, most differ early.
-COMPARE_CHUNK = 8
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -66,83 +64,74 @@ class TokenRing:
     """The last tokens of many requests on the host, one row each, and what their rules ban.
 
     Row r holds token number i of its request in cell i % capacity; nothing is ever shifted.
+    `matches[r, c]` is how many tokens ending in cell c equal the row's last tokens: one more than
+    the cell before it had at the previous token, or none. So a step costs one look at each cell,
+    however long the n-grams are and however much the output repeats itself.
     """
 
-    def __init__(self, num_rows: int) -> None:
-        self.tokens: Ints = np.full((num_rows, 1), NO_TOKEN)
-        self.lengths: Ints = np.zeros(num_rows, dtype=np.int64)
-        self.ngram_sizes: Ints = np.zeros(num_rows, dtype=np.int64)
-        self.window_sizes: Ints = np.zeros(num_rows, dtype=np.int64)
-        self.allowed: Ints = np.full((num_rows, 1), NO_TOKEN)
+    def __init__(self, num_rows: int, capacity: int = 1) -> None:
+        self.tokens: Ints = np.full((num_rows, capacity), NO_TOKEN, dtype=np.int32)
+        self.matches: Ints = np.zeros((num_rows, capacity), dtype=np.int32)
+        self.lengths: Ints = np.zeros(num_rows, dtype=np.int32)
+        self.ngram_sizes: Ints = np.zeros(num_rows, dtype=np.int32)
+        self.window_sizes: Ints = np.zeros(num_rows, dtype=np.int32)
+        self.allowed: Ints = np.full((num_rows, 1), NO_TOKEN, dtype=np.int32)
 
     @property
     def capacity(self) -> int:
         return self.tokens.shape[1]
 
-    def fits(self, params: NoRepeatNgramParams) -> bool:
-        return params.window_size <= self.capacity
-
-    def grow(self, window_size: int) -> None:
-        """Make room for a larger window. Forgets all tokens: every row has to be refilled."""
-        self.tokens = np.full((len(self.tokens), window_size), NO_TOKEN)
-
-    def start(self, row: int, params: NoRepeatNgramParams, token_ids: Sequence[int]) -> None:
+    def start(self, row: int, params: NoRepeatNgramParams, token_ids: Sequence[int] = ()) -> None:
         """Give a row to a request that has this output so far."""
         self.ngram_sizes[row] = params.ngram_size
         self.window_sizes[row] = params.window_size
-        missing = len(params.allowed_token_ids) - self.allowed.shape[1]
-        if missing > 0:
-            self.allowed = np.pad(self.allowed, ((0, 0), (0, missing)), constant_values=NO_TOKEN)
-        self.allowed[row] = NO_TOKEN
-        self.allowed[row, : len(params.allowed_token_ids)] = params.allowed_token_ids
+        self.allowed = with_allowed_tokens(self.allowed, row, params)
         self.refill(row, token_ids)
 
     def refill(self, row: int, token_ids: Sequence[int]) -> None:
         """Set a row's history, of which it needs the end only."""
         first = max(0, len(token_ids) - self.capacity)
-        positions = np.arange(first, len(token_ids))
         self.tokens[row] = NO_TOKEN
-        self.tokens[row, positions % self.capacity] = token_ids[first:]
-        self.lengths[row] = len(token_ids)
+        self.matches[row] = 0
+        self.lengths[row] = first
+        for token_id in token_ids[first:]:
+            self.append([row], [token_id])
 
     def append(self, rows: Sequence[int], token_ids: Sequence[int]) -> None:
         """One more token for each of the rows."""
-        self.tokens[rows, self.lengths[rows] % self.capacity] = token_ids
+        equal = self.tokens[rows] == np.asarray(token_ids, dtype=np.int32)[:, None]
+        matches = self.matches[rows]
+        longer = np.roll(matches, 1, axis=1) + 1
+        self.matches[rows] = longer * equal
+        cells = self.lengths[rows] % self.capacity
+        self.matches[rows, cells] = 0
+        self.tokens[rows, cells] = token_ids
         self.lengths[rows] += 1
 
     def find_banned(self, rows: Ints) -> tuple[Ints, Ints]:
         """(index into rows, token id) of every ban."""
-        length = self.lengths[rows]
-        last = self.tokens[rows, (length - 1) % self.capacity]
-        index, cell = np.nonzero(self.tokens[rows] == last[:, None])
-        index, cell = self.keep_whole_ngrams(rows, index, cell)
-        index, cell = self.keep_equal_prefixes(rows, index, cell)
-        token_ids = self.tokens[rows[index], (cell + 1) % self.capacity]
-        banned = (token_ids[:, None] != self.allowed[rows[index]]).all(axis=1)
-        return index[banned], token_ids[banned]
-
-    def keep_whole_ngrams(self, rows: Ints, index: Ints, cell: Ints) -> tuple[Ints, Ints]:
-        """Of the cells that equal the last token: those that end a prefix within the window."""
+        repeats = self.matches[rows] >= self.ngram_sizes[rows, None] - 1
+        if not repeats.any():
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing
+        index, cell = np.nonzero(repeats)
         row = rows[index]
-        length = self.lengths[row]
-        age = (length - 1 - cell) % self.capacity
-        oldest = np.minimum(self.window_sizes[row], length) - self.ngram_sizes[row] + 1
-        whole = (age >= 1) & (age <= oldest)
-        return index[whole], cell[whole]
+        age = (self.lengths[row] - 1 - cell) % self.capacity
+        token_ids = self.tokens[row, (cell + 1) % self.capacity]
+        oldest = np.minimum(self.window_sizes[row], self.lengths[row]) - self.ngram_sizes[row] + 1
+        spared = (token_ids[:, None] == self.allowed[row]).any(axis=1)
+        banned = (age <= oldest) & ~spared
+        return index[banned], token_ids[banned].astype(np.int64)
 
-    def keep_equal_prefixes(self, rows: Ints, index: Ints, cell: Ints) -> tuple[Ints, Ints]:
-        """Of those: the ones whose preceding tokens equal the last tokens as well."""
-        longest = int(self.ngram_sizes[rows].max(initial=0))
-        for start in range(1, longest - 1, COMPARE_CHUNK):
-            if not len(index):
-                break
-            row = rows[index][:, None]
-            back = np.arange(start, min(start + COMPARE_CHUNK, longest - 1))
-            there = self.tokens[row, (cell[:, None] - back) % self.capacity]
-            here = self.tokens[row, (self.lengths[row] - 1 - back) % self.capacity]
-            equal = ((there == here) | (back > self.ngram_sizes[row] - 2)).all(axis=1)
-            index, cell = index[equal], cell[equal]
-        return index, cell
+
+def with_allowed_tokens(allowed: Ints, row: int, params: NoRepeatNgramParams) -> Ints:
+    """The table of allowed tokens with a row set; wider than before if the row needs it."""
+    missing = len(params.allowed_token_ids) - allowed.shape[1]
+    if missing > 0:
+        allowed = np.pad(allowed, ((0, 0), (0, missing)), constant_values=NO_TOKEN)
+    allowed[row] = NO_TOKEN
+    allowed[row, : len(params.allowed_token_ids)] = params.allowed_token_ids
+    return allowed
 
 
 def ban_repeats(

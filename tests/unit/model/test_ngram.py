@@ -70,11 +70,10 @@ def test_ring_bans_what_the_rule_bans_at_every_step(seed):
     rng = np.random.default_rng(seed)
     params = [random_params(rng) for _ in range(6)]
     outputs = [random_output(rng, 120) for _ in params]
-    ring = TokenRing(num_rows=8)
-    ring.grow(max(p.window_size for p in params))
+    ring = TokenRing(num_rows=8, capacity=max(p.window_size for p in params))
     rows = [5, 0, 7, 2, 3, 1]
     for row, p in zip(rows, params, strict=True):
-        ring.start(row, p, [])
+        ring.start(row, p)
     for step in range(120):
         ring.append(rows, [output[step] for output in outputs])
         expected = [
@@ -89,8 +88,7 @@ def test_refilled_ring_bans_the_same(seed):
     rng = np.random.default_rng(seed)
     params = random_params(rng)
     output = random_output(rng, int(rng.integers(0, 100)))
-    ring = TokenRing(num_rows=1)
-    ring.grow(40)
+    ring = TokenRing(num_rows=1, capacity=40)
     ring.start(0, params, output)
     assert banned_by_the_ring(ring, [0]) == [banned_by_the_rule(output, params)]
 
