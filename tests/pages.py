@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 
+import pillow_heif
 from PIL import Image, ImageDraw, ImageFont
 
 TEXT = (
@@ -32,5 +33,8 @@ def print_page(
 def encode(page: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
     """The file's bytes."""
     buffer = io.BytesIO()
+    if file_format == "HEIF":
+        pillow_heif.from_pillow(page).save(buffer, **options)
+        return buffer.getvalue()
     page.save(buffer, file_format, **options)
     return buffer.getvalue()

@@ -120,6 +120,6 @@ def hash_views(views: PageViews, resolution: Resolution) -> str:
     Covers every byte and the geometry: two pages with one key would get one page's text.
     """
     digest = hashlib.sha256(repr(resolution).encode())
-    digest.update(memoryview(views.global_view.contiguous().numpy()))
-    digest.update(memoryview(views.local_views.contiguous().numpy()))
+    digest.update(views.global_view.contiguous().numpy().data)
+    digest.update(views.local_views.contiguous().numpy().data)
     return digest.hexdigest()

@@ -1,0 +1,113 @@
+"""Start, overload, death and end of the service, with processes of its own for each."""
+
+import concurrent.futures
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.pages import encode, print_page
+from tests.service import Service, running_service
+
+pytestmark = pytest.mark.engine
+
+
+def post(service: Service, **fields: str) -> httpx.Response:
+    return httpx.post(
+        f"{service.url}/api/ocr/image",
+        files={"image": encode(print_page())},
+        data={"mode": "small", "task": "free"} | fields,
+        timeout=120,
+    )
+
+
+def test_a_failed_load_says_why(tmp_path: Path) -> None:
+    with running_service(tmp_path, MODEL_PATH=str(tmp_path / "nowhere")) as service:
+        answer = service.wait_for_status("unhealthy")
+        assert "nowhere" in answer["reason"]
+        assert not answer["model_loaded"]
+        page = post(service)
+        assert page.status_code == 503
+        assert page.json()["code"] == "engine_not_ready"
+
+
+def test_a_wrong_setting_ends_the_start_with_its_name(tmp_path: Path) -> None:
+    with running_service(tmp_path, MAX_MODEL_LEN="many") as service:
+        assert service.process.wait(60) == 2
+    assert "MAX_MODEL_LEN='many'" in service.log()
+
+
+def test_a_service_that_still_loads_answers_and_can_be_stopped(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
+        service.wait_for_status("starting")
+        assert service.health().status_code == 503
+        assert httpx.get(f"{service.url}/livez").status_code == 200
+        page = post(service)
+        assert (page.status_code, page.json()["code"]) == (503, "engine_not_ready")
+        assert int(page.headers["retry-after"]) > 0
+        time.sleep(8)  # into vLLM's start
+        children = psutil.Process(service.process.pid).children(recursive=True)
+        stopped_at = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0, service.log()
+        assert time.monotonic() - stopped_at < 25
+    assert_all_ended(children)
+
+
+def test_overload_death_and_end(tmp_path: Path) -> None:
+    with running_service(tmp_path, MAX_NUM_SEQS="1", MAX_QUEUED_REQUESTS="1") as service:
+        service.wait_for_status("healthy")
+        check_that_the_queue_is_bounded(service)
+        check_that_death_shows_at_once(service)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0, service.log()
+    assert "Traceback" not in service.log().split("Engine stopped")[-1]
+
+
+def check_that_the_queue_is_bounded(service: Service) -> None:
+    with concurrent.futures.ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: post(service), range(6)))
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) == 4
+    assert all(answer.json()["code"] == "engine_overloaded" for answer in refused)
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert sum(answer.status_code == 200 for answer in answers) == 2
+
+
+def check_that_death_shows_at_once(service: Service) -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        running = threads.submit(post, service, mode="large", task="markdown")
+        time.sleep(0.5)
+        os.kill(service.engine_core.pid, signal.SIGKILL)
+        answer = service.wait_for_status("unhealthy", timeout_seconds=2)
+        assert "died" in answer["reason"]
+        page = running.result(timeout=10)
+    assert (page.status_code, page.json()["code"]) == (503, "engine_not_ready")
+    assert post(service).status_code == 503
+
+
+def test_sigterm_ends_all_processes(tmp_path: Path) -> None:
+    with running_service(tmp_path) as service:
+        service.wait_for_status("healthy")
+        children = psutil.Process(service.process.pid).children(recursive=True)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0, service.log()
+    assert_all_ended(children)
+    assert "Traceback" not in service.log()
+
+
+def assert_all_ended(processes: list[psutil.Process]) -> None:
+    assert processes
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not alive
+
+
+def test_the_command_line_says_what_there_is() -> None:
+    folio = Path(os.sys.executable).with_name("folio")
+    answer = subprocess.run([folio, "--help"], capture_output=True, text=True, check=True)
+    assert "serve" in answer.stdout
