@@ -42,6 +42,7 @@ class FakeEngine:
     model: str = "fake"
 
     requests: list[GenerationRequest] = field(default_factory=list, init=False)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     finished: list[str] = field(default_factory=list, init=False)
     aborted: list[str] = field(default_factory=list, init=False)
     state: EngineState = field(default=EngineState.STARTING, init=False)
@@ -73,6 +74,7 @@ class FakeEngine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
         self._check_health()
         self.requests.append(request)
+        self.was_asked.set()
         try:
             async for output in self._stream(request):
                 yield output

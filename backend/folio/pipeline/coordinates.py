@@ -82,7 +82,8 @@ class _Reader:
 
     def finish(self, start: int, position: int, end: int) -> BoxList:
         """Where the list ended: at `end` if all of it was coordinates, else where text begins."""
-        if position >= end and (self.is_closed or not self.is_complete):
+        all_taken = position >= end
+        if all_taken and self.is_closed:
             self._flush()
             self.result.end = end
         elif not self.is_complete:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 _TAG_START = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY_START = re.compile(r"&(?=(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);)")
 _IMAGE_START = re.compile(r"!(?=\[)")
-_FORMULA_ENDS = (("\\(", "\\)"), ("\\[", "\\]"))
+_FORMULA_SIGN = re.compile(r"\\\\|\\[()\[\]]")  # \\ is a line break inside a formula, no sign
+_FORMULA_START_OF = {"\\)": "\\(", "\\]": "\\["}
 _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([^`]*)")
 _FENCE_RUN = re.compile(r"`{3,}|~{3,}")
 _BLANK_LINES = re.compile(r"(\n[ \t]*\n\s*)")
@@ -74,19 +75,16 @@ def _map_formulas(text: str, outside: Callable[[str], str], inside: Callable[[st
 
 
 def _find_formulas(text: str) -> list[tuple[int, int]]:
+    """Where the formulas stand. One whose end is missing is none."""
     found: list[tuple[int, int]] = []
-    position = 0
-    while True:
-        starts = [(text.find(opening, position), closing) for opening, closing in _FORMULA_ENDS]
-        starts = [(start, closing) for start, closing in starts if start >= 0]
-        if not starts:
-            return found
-        start, closing = min(starts)
-        end = text.find(closing, start + 2)
-        if end < 0:
-            return found
-        position = end + 2
-        found.append((start, position))
+    opening: re.Match[str] | None = None
+    for sign in _FORMULA_SIGN.finditer(text):
+        if sign.group() in _FORMULA_START_OF.values():
+            opening = sign
+        elif opening is not None and opening.group() == _FORMULA_START_OF.get(sign.group()):
+            found.append((opening.start(), sign.end()))
+            opening = None
+    return found
 
 
 def _as_entities(run: re.Match[str]) -> str:
@@ -101,30 +99,39 @@ def _outside_fences(text: str, escape: Callable[[str], str]) -> str:
     """
     lines = text.split("\n")
     parts: list[str] = []
-    prose: list[str] = []
-    index = 0
-    while index < len(lines):
-        end = _find_fence_end(lines, index)
-        if end is None:
-            prose.append(lines[index])
-            index += 1
-            continue
-        if prose:
-            parts.append(escape("\n".join(prose)))
-        parts.append("\n".join(lines[index : end + 1]))
-        prose, index = [], end + 1
-    if prose:
-        parts.append(escape("\n".join(prose)))
+    prose_start = 0
+    for start, end in _find_fences(lines):
+        if start > prose_start:
+            parts.append(escape("\n".join(lines[prose_start:start])))
+        parts.append("\n".join(lines[start:end]))
+        prose_start = end
+    if prose_start < len(lines):
+        parts.append(escape("\n".join(lines[prose_start:])))
     return "\n".join(parts)
 
 
-def _find_fence_end(lines: list[str], index: int) -> int | None:
-    opening = _FENCE_LINE.fullmatch(lines[index])
-    if opening is None:
-        return None
-    sign, length = opening[1][0], len(opening[1])
-    for end in range(index + 1, len(lines)):
-        line = lines[end].rstrip()
-        if len(line) >= length and not line.strip(sign):
-            return end
+def _find_fences(lines: list[str]) -> list[tuple[int, int]]:
+    """Fenced code as ranges of lines, both fences included."""
+    found: list[tuple[int, int]] = []
+    hopeless: set[str] = set()  # fences that nothing closes from here on: not searched twice
+    index = 0
+    while index < len(lines):
+        opening = _FENCE_LINE.fullmatch(lines[index])
+        end = None
+        if opening is not None and opening[1] not in hopeless:
+            end = _find_fence_end(lines, index + 1, opening[1])
+            if end is None:
+                hopeless.add(opening[1])
+        if end is not None:
+            found.append((index, end))
+        index = end or index + 1
+    return found
+
+
+def _find_fence_end(lines: list[str], start: int, fence: str) -> int | None:
+    """The line behind the one that closes `fence`: as many of the same sign, or more."""
+    for index in range(start, len(lines)):
+        line = lines[index].rstrip()
+        if len(line) >= len(fence) and not line.strip(fence[0]):
+            return index + 1
     return None

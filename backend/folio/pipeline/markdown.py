@@ -82,7 +82,7 @@ def _render_markdown(block: Block, figure_links: Mapping[BoundingBox, str]) -> s
 
 def _render_body(block: Block, text: str) -> str:
     # With boxes the model labels its headings; lines beginning with # elsewhere are code.
-    keep_headings = not block.boxes
+    keep_headings = not block.boxes or block.label in TITLE_LABELS
     pieces = (
         to_safe_html(piece)
         if is_table
@@ -99,7 +99,7 @@ def _render_heading(block: Block, text: str) -> str:
         signs = "##" if block.label in ("sub_title", "paragraph_title") else "#"
         return f"{signs} {_heading_line(' '.join(text.split()))}"
     line, _, rest = text[written.end() :].partition("\n")
-    body = escape_markdown(rest.strip("\n"))
+    body = _render_body(block, rest)
     return f"{written[1]} {_heading_line(line)}" + (f"\n\n{body}" if body else "")
 
 

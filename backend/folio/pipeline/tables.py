@@ -43,7 +43,8 @@ class _Tag:
 def split_tables(text: str) -> Iterator[tuple[bool, str]]:
     """Pieces of the text in order, each with whether it is a table.
 
-    `<table>` without any cell is no table: the page has the word printed on it.
+    `<table>` without a row or cell is no table, nor is one that is never closed and has words
+    before its first row: the page has the tag printed on it.
     """
     position = 0
     for start, end in _find_tables(text):
@@ -133,21 +134,25 @@ class _Grid:
 
 
 def _find_tables(text: str) -> Iterator[tuple[int, int]]:
-    depth = start = end = 0
-    has_cell = is_open = False
+    depth = start = 0
+    is_table = is_direct = False
+    last: _Tag | None = None
     for tag in _read_tags(text):
+        if depth == 0 and (tag.name != "table" or tag.is_closing):
+            continue
+        if depth == 0:
+            start, is_table, is_direct = tag.start, False, False
+        elif not is_table and tag.name != "table":
+            is_table = True
+            is_direct = last is not None and not text[last.end : tag.start].strip()
         if tag.name == "table":
-            if depth == 0 and not tag.is_closing:
-                start, has_cell = tag.start, False
-            depth = max(depth + (-1 if tag.is_closing else 1), 0)
-            if depth == 0 and tag.is_closing and has_cell:
+            depth += -1 if tag.is_closing else 1
+            if depth == 0 and is_table:
                 yield start, tag.end
-                has_cell = False
-        elif depth:
-            has_cell = True
-        is_open, end = not tag.is_closing, tag.end
-    if depth and has_cell:  # cut off: an open cell's text goes on to the end
-        yield start, len(text) if is_open else end
+        last = tag
+    if depth and is_table and is_direct and last is not None:
+        # Cut off: an open cell's text goes on to the end.
+        yield start, last.end if last.is_closing else len(text)
 
 
 def _read_tags(text: str) -> Iterator[_Tag]:

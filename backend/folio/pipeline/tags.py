@@ -91,7 +91,9 @@ class _TagScanner:
         if kind != _REF:
             return None
         if self._kind(index + 1) == _DET and "\n" not in self._gap(index):
-            return self._read_det(index + 1, ref=self._gap(index), stray="")  # </ref> was left out
+            without_end = self._read_det(index + 1, ref=self._gap(index), stray="")
+            if without_end is not None and without_end.boxes:
+                return without_end
         closing = self._find_ref_end(index)
         if closing is not None:
             return self._read_ref(index, closing)
