@@ -1,0 +1,1 @@
+"""How models/nano is made: pages are rendered, a small DeepSeek-OCR is trained on them and measured."""

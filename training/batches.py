@@ -1,0 +1,239 @@
+"""What the n-th batch of a run is: its mode, its page size and its pages, all from the seed. No torch here."""
+
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, Mode, Resolution, resolve
+from training.answers import draw_task
+from training.atlas import SIZES, Atlas
+from training.canvas import Canvas
+from training.corpus import Corpus
+from training.layout import set_page
+from training.page import Page
+from training.vocabulary import EOS_ID, PAD_ID, PageTokenizer
+
+START_SIZE = 320
+STAGES = ("start", "views", "all")
+KINDS = ("line", "paragraph", "table", "page", "columns")
+
+
+@dataclass(frozen=True)
+class ModeRecipe:
+    """pixels: page pixels a batch may have; kinds: weights of KINDS; smallest: type size in pixels of the view."""
+
+    views_per_batch: int
+    max_chars: int
+    max_tokens: int
+    kinds: tuple[float, ...]
+    smallest: float
+
+
+RECIPES = {
+    "start": ModeRecipe(256, 110, 96, (0.35, 0.5, 0.05, 0.1, 0.0), 16.0),
+    "tiny": ModeRecipe(128, 450, 320, (0.08, 0.27, 0.15, 0.4, 0.1), 11.5),
+    "small": ModeRecipe(88, 1000, 640, (0.06, 0.25, 0.17, 0.42, 0.1), 10.5),
+    "base": ModeRecipe(32, 2400, 1344, (0.03, 0.13, 0.14, 0.46, 0.24), 10.0),
+    "large": ModeRecipe(20, 3000, 1536, (0.03, 0.1, 0.12, 0.5, 0.25), 10.0),
+    "gundam": ModeRecipe(84, 3400, 2304, (0.02, 0.05, 0.1, 0.55, 0.28), 11.0),
+}
+GLOBAL_VIEW_COST = 2.56
+STAGE_MODES = {
+    "start": {"start": 1.0},
+    "views": {"small": 0.7, "tiny": 0.15, "base": 0.15},
+    "all": {"small": 0.33, "tiny": 0.07, "base": 0.25, "large": 0.05, "gundam": 0.30},
+}
+MAX_SLOT_BYTES = 80_000_000
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """One size of page for all pages of a batch, so that one resize makes all their views."""
+
+    index: int
+    mode: str
+    width: int
+    height: int
+
+    @property
+    def recipe(self) -> ModeRecipe:
+        return RECIPES[self.mode]
+
+    @property
+    def resolution(self) -> Resolution:
+        if self.mode == "start":
+            return Resolution(START_SIZE, keep_aspect=False)
+        return resolve(Mode(self.mode), self.width, self.height)
+
+    @property
+    def num_pages(self) -> int:
+        grid = self.resolution.crop_grid
+        if self.mode == "gundam":
+            by_views = int(self.recipe.views_per_batch / (grid.num_views + GLOBAL_VIEW_COST))
+        else:
+            by_views = self.recipe.views_per_batch
+        return max(1, min(by_views, int(0.9 * MAX_SLOT_BYTES / (self.width * self.height))))
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the sharpest view for one pixel of the page."""
+        resolution = self.resolution
+        grid = resolution.crop_grid
+        if grid.num_views:
+            return min(grid.columns * LOCAL_VIEW_SIZE / self.width, grid.rows * LOCAL_VIEW_SIZE / self.height)
+        if resolution.keep_aspect:
+            return resolution.base_size / max(self.width, self.height)
+        return min(resolution.base_size / self.width, resolution.base_size / self.height)
+
+    @property
+    def type_sizes(self) -> tuple[int, int]:
+        """Smallest and largest type in pixels of the page."""
+        smallest = math.ceil(self.recipe.smallest / self.scale)
+        largest = 36 if self.mode == "gundam" else 66
+        return min(smallest, 40), max(largest, smallest + 4)
+
+
+def draw_plan(seed: int, index: int, stage: str) -> BatchPlan:
+    rng = random.Random(f"plan {seed} {index} {stage}")
+    modes = STAGE_MODES[stage]
+    mode = rng.choices(list(modes), list(modes.values()))[0]
+    width, height = PAGE_SIZES[mode](rng)
+    return BatchPlan(index, mode, width, height)
+
+
+def start_page(rng: random.Random) -> tuple[int, int]:
+    return START_SIZE, START_SIZE
+
+
+def stretched_page(side: int) -> object:
+    def draw(rng: random.Random) -> tuple[int, int]:
+        if rng.random() < 0.5:
+            return side, side
+        scale, aspect = rng.uniform(0.8, 1.4), math.exp(rng.uniform(-0.55, 0.55))
+        return int(side * scale * aspect**0.5), int(side * scale * aspect**-0.5)
+
+    return draw
+
+
+def padded_page(side: int) -> object:
+    def draw(rng: random.Random) -> tuple[int, int]:
+        kind = rng.random()
+        if kind < 0.3:
+            return side, side
+        longest = int(side * rng.uniform(0.65, 1.35))
+        if kind < 0.65:
+            return int(longest * rng.uniform(0.68, 0.8)), longest
+        if kind < 0.93:
+            return oriented(longest, int(longest * rng.uniform(0.4, 1.0)), rng)
+        return longest, max(48, int(longest * rng.uniform(0.06, 0.3)))
+
+    return draw
+
+
+def cropped_page(rng: random.Random) -> tuple[int, int]:
+    kind = rng.random()
+    if kind < 0.5:
+        height = rng.randint(1450, 1900)
+        return int(height * rng.uniform(0.69, 0.79)), height
+    if kind < 0.62:
+        width = rng.randint(1300, 1800)
+        return width, int(width * rng.uniform(0.6, 0.8))
+    longest = rng.randint(700, 1600)
+    return oriented(longest, int(longest * rng.uniform(0.35, 1.0)), rng)
+
+
+def oriented(longer: int, shorter: int, rng: random.Random) -> tuple[int, int]:
+    return (longer, shorter) if rng.random() < 0.4 else (shorter, longer)
+
+
+PAGE_SIZES = {
+    "start": start_page,
+    "tiny": stretched_page(512),
+    "small": stretched_page(640),
+    "base": padded_page(1024),
+    "large": padded_page(1280),
+    "gundam": cropped_page,
+}
+
+
+@dataclass(frozen=True)
+class BatchArrays:
+    """ink: uint8 (pages, height, width). labels: uint8 (pages, height // 8, width // 4). ids: int16 (pages, tokens).
+    spans: int16 (pages, 2), where the answer begins and ends in ids. warp: float32 (pages, 2, 3), as affine_grid's."""
+
+    ink: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    spans: np.ndarray
+    warp: np.ndarray
+
+    @classmethod
+    def in_buffer(cls, buffer: memoryview, plan: BatchPlan) -> "BatchArrays":
+        pages, height, width = plan.num_pages, plan.height, plan.width
+        shapes = (
+            ((pages, height, width), np.uint8),
+            ((pages, height // 8, width // 4), np.uint8),
+            ((pages, plan.recipe.max_tokens), np.int16),
+            ((pages, 2), np.int16),
+            ((pages, 2, 3), np.float32),
+        )
+        offset, arrays = 0, []
+        for shape, dtype in shapes:
+            count = math.prod(shape)
+            arrays.append(np.frombuffer(buffer, dtype, count, offset).reshape(shape))
+            offset += -(-arrays[-1].nbytes // 64) * 64
+        return cls(*arrays)
+
+
+class PageFactory:
+    """Prints the pages of a batch into its arrays."""
+
+    def __init__(self, atlas: Atlas, words: dict[str, list[str]], tokenizer: PageTokenizer) -> None:
+        self.atlas, self.words, self.tokenizer = atlas, words, tokenizer
+
+    def fill(self, plan: BatchPlan, arrays: BatchArrays, seed: str) -> None:
+        rng = random.Random(f"{seed} {plan.index}")
+        corpus = Corpus(self.words, rng)
+        for index in range(plan.num_pages):
+            page = self.print_page(plan, arrays.ink[index], arrays.labels[index], corpus)
+            page, arrays.warp[index] = warp_page(page, rng)
+            self.write_answer(page, arrays.ids[index], arrays.spans[index], rng)
+
+    def print_page(self, plan: BatchPlan, ink: np.ndarray, labels: np.ndarray, corpus: Corpus) -> Page:
+        rng, recipe = corpus.rng, plan.recipe
+        ink[:], labels[:] = 0, 0
+        kind = rng.choices(KINDS, recipe.kinds)[0]
+        smallest, largest = plan.type_sizes
+        if plan.height < 3 * SIZES[0] + smallest * 2:
+            kind = "line"
+        fullness = rng.uniform(0.45 if kind in ("page", "columns") else 0.25, 1.0)
+        budget = int(fullness * recipe.max_chars)
+        canvas = Canvas(self.atlas, ink, labels)
+        return set_page(canvas, self.atlas, corpus, kind=kind, sizes=(smallest, largest), budget=budget)
+
+    def write_answer(self, page: Page, ids: np.ndarray, span: np.ndarray, rng: random.Random) -> None:
+        prompt, answer = draw_task(page, rng)
+        prompt_ids = self.tokenizer.encode(prompt)
+        all_ids = [*prompt_ids, *self.tokenizer.encode(answer), EOS_ID][: len(ids)]
+        ids[:] = PAD_ID
+        ids[: len(all_ids)] = all_ids
+        span[:] = len(prompt_ids), len(all_ids)
+
+
+def warp_page(page: Page, rng: random.Random) -> tuple[Page, np.ndarray]:
+    """Turns, shrinks and shifts a page a little: its new boxes, and the inverse in affine_grid's coordinates."""
+    kind = rng.random()
+    angle = math.radians(0.0 if kind < 0.35 else rng.uniform(-0.5, 0.5) if kind < 0.8 else rng.uniform(-1.6, 1.6))
+    scale = rng.uniform(0.94, 1.0) if rng.random() < 0.5 else 1.0
+    scale_x, scale_y = scale * rng.uniform(0.985, 1.0), scale * rng.uniform(0.985, 1.0)
+    cos, sin = math.cos(angle), math.sin(angle)
+    matrix = np.array([[scale_x * cos, -scale_y * sin], [scale_x * sin, scale_y * cos]])
+    shift = np.array([rng.uniform(-1, 1), rng.uniform(-1, 1)]) * (4.0 if scale < 1 else 0.5)
+    inverse = np.linalg.inv(matrix)
+    to_unit = np.diag([2 / page.width, 2 / page.height])
+    warp = np.empty((2, 3), np.float32)
+    warp[:, :2] = to_unit @ inverse @ np.linalg.inv(to_unit)
+    warp[:, 2] = -(to_unit @ inverse @ shift)
+    return page.transformed(matrix, shift), warp

@@ -1,0 +1,89 @@
+"""A page of ink that glyphs, rules and pictures are drawn on, with its character map."""
+
+import ctypes
+import random
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from training.atlas import Atlas, Face
+
+SOURCE = Path(__file__).with_name("blit.c")
+
+
+@lru_cache
+def load_blitter() -> ctypes.CDLL:
+    """Compiles blit.c beside the atlas cache of this machine, once."""
+    target = Path("/tmp") / f"folio-blit-{SOURCE.stat().st_mtime_ns}.so"
+    if not target.exists():
+        partial = target.with_suffix(f".{random.getrandbits(32)}")
+        subprocess.run(["gcc", "-O3", "-shared", "-fPIC", "-o", partial, SOURCE], check=True)
+        partial.rename(target)
+    library = ctypes.CDLL(str(target))
+    pointer, integer, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
+    library.blit_line.restype = real
+    library.blit_line.argtypes = [
+        pointer, integer, integer, pointer, ctypes.c_char_p, integer, real, integer, real, real, integer, integer,
+        pointer, pointer, pointer, pointer, integer, integer,
+    ]  # fmt: skip
+    return library
+
+
+class Canvas:
+    """ink: uint8 (height, width), 0 is paper. labels: uint8 (height // 8, width // 4), classes of charset."""
+
+    def __init__(self, atlas: Atlas, ink: np.ndarray, labels: np.ndarray) -> None:
+        self.ink, self.labels = ink, labels
+        self.height, self.width = ink.shape
+        self._blit = load_blitter().blit_line
+        arrays = (atlas.glyphs, atlas.offsets, atlas.boxes, atlas.advances)
+        self._page = (ink.ctypes.data, self.width, self.height, labels.ctypes.data)
+        self._atlas = (atlas.advances.shape[1], *(array.ctypes.data for array in arrays))
+        self._keep_alive = atlas
+
+    def text(
+        self, face: Face, classes: bytes, x: float, baseline: int, *, tracking: float = 0.0, word_space: float = 0.0
+    ) -> float:
+        """Draws one line; returns the x where it ends. word_space is added to every blank."""
+        return float(
+            self._blit(
+                *self._page, classes, len(classes), x, baseline, tracking, word_space, face.index, *self._atlas,
+                face.ascent, face.descent,
+            )
+        )  # fmt: skip
+
+    def rule(self, x0: float, y0: float, x1: float, y1: float, ink: int) -> None:
+        region = self.ink[max(0, int(y0)) : int(y1), max(0, int(x0)) : int(x1)]
+        np.maximum(region, ink, out=region)
+
+    def invert(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        region = self.ink[max(0, int(y0)) : int(y1), max(0, int(x0)) : int(x1)]
+        np.subtract(255, region, out=region)
+
+    def erase(self, y0: int, y1: int, x0: int, x1: int) -> None:
+        self.ink[max(0, y0) : y1, max(0, x0) : x1] = 0
+        self.labels[max(0, y0) // 8 : -(-y1 // 8), max(0, x0) // 4 : -(-x1 // 4)] = 0
+
+    def picture(self, x0: int, y0: int, x1: int, y1: int, rng: random.Random) -> None:
+        """Fills a rectangle with something that is no text: a gradient, stripes, noise, rings or a plot."""
+        height, width = y1 - y0, x1 - x0
+        vertical = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+        horizontal = np.linspace(-1, 1, width, dtype=np.float32)[None]
+        frequency = rng.uniform(2, 12)
+        kind = rng.randrange(5)
+        if kind == 0:
+            values = vertical * rng.uniform(-1, 1) + horizontal * rng.uniform(-1, 1)
+        elif kind == 1:
+            values = np.sin(frequency * (vertical * rng.uniform(-2, 2) + horizontal * rng.uniform(-2, 2)))
+        elif kind == 2:
+            noise = np.random.default_rng(rng.getrandbits(32)).normal(size=(height // 8 + 1, width // 8 + 1))
+            values = np.kron(noise, np.ones((8, 8)))[:height, :width].astype(np.float32) * 0.6
+        elif kind == 3:
+            values = np.sin(frequency * 2 * np.hypot(vertical - rng.uniform(-1, 1), horizontal - rng.uniform(-1, 1)))
+        else:
+            curve = np.sin(horizontal * frequency + rng.uniform(0, 6)) * rng.uniform(0.2, 0.8)
+            values = np.where(np.abs(vertical - curve) < 0.04, 1.0, -0.9).astype(np.float32)
+        level, contrast = rng.uniform(60, 190), rng.uniform(40, 120)
+        self.ink[y0:y1, x0:x1] = np.clip(level + contrast * values, 0, 255)

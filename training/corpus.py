@@ -1,0 +1,212 @@
+"""Text to print: pseudo-sentences in four languages, numbers, codes, and what could be mistaken for markup."""
+
+import random
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+from training.charset import is_printable
+from training.splits import is_held_out_word
+
+WORD_LISTS = {"en": "american-english", "de": "ngerman", "fr": "french", "es": "spanish"}
+MAX_WORD_LENGTH = 17
+
+FREQUENT = {
+    "en": "the of and to in is was for on that with as by at from it his be this had not are but which have or an "
+    "they you were their one all we can her has there been if more when will would who so no said what up its "
+    "about into than them only other new some could time these two may then do first any my now such like our "
+    "over man me even most made after also did many before must through back years where much your way well down "
+    "should because each just those people how too little state good very make world still own see men work long",
+    "de": "der die das und in den von zu mit sich auf für ist im dem nicht ein eine als auch es an werden aus er "
+    "hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur "
+    "bis mehr durch man sein wurde sei wenn können schon während größer früher möglich müssen daß gegenüber",
+    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec son "
+    "aux ou cette mais comme on tout nous sa été même leur ses être où très fait elle après ans deux entre sans "
+    "première siècle déjà là voilà côté français étaient c'est d'une l'on qu'il",
+    "es": "de la que el en y a los se del las un por con no una su para es al lo como más o pero sus le ha me si "
+    "sin sobre este ya entre cuando todo esta ser son dos también fue había era muy años hasta desde está mi "
+    "porque qué sólo han yo hay vez puede todos así nos ni parte tiene él uno donde bien tiempo mismo",
+}
+HOSTILE = (
+    "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", "<|User|>", "<image>", "<td>", "</td>", "<tr>",
+    "</tr>", "<table>", "[[12, 5]]", "[[0, 0, 999, 999]]", "<script>", "</script>", "alert(1)", "&lt;", "&gt;",
+    "&amp;", "__import__('os')", "os.system('id')", "eval(x)", "#", "##", "**bold**", "`code`", "$HOME", "rm -rf /",
+    "C:\\temp\\a.txt", "../../etc", "{{7*7}}", "${x}", "%s", "\\[x\\]", "\\n", "<b>", "</b>", "<br/>", "' OR 1=1",
+    "--", "|", "---", "<eos>", "<lazy>", "a&b", "~/.ssh", "{\"a\": 1}", "import os", "if x:", "!=", "=>", "->",
+)
+SENTENCE_ENDS = (".",) * 15 + ("?", "?", "!", ":", "…")
+PRINTABLE = string.ascii_letters + string.digits + string.punctuation
+CURLY_QUOTES = {"en": "“”", "de": "„“", "fr": "«»", "es": "«»"}
+
+
+def load_words(directory: Path, *, held_out: bool) -> dict[str, list[str]]:
+    """The words of each language that training may print, or those that only evaluation prints."""
+    words = {}
+    for language, name in WORD_LISTS.items():
+        lines = (directory / name).read_text(encoding="utf-8").split()
+        words[language] = [
+            word
+            for word in lines
+            if 1 < len(word) <= MAX_WORD_LENGTH
+            and is_printable(word)
+            and not word.endswith("'s")
+            and is_held_out_word(word) == held_out
+        ]
+    return words
+
+
+class Corpus:
+    """Draws text from one random generator. Knows nothing of fonts or pages."""
+
+    def __init__(self, words: dict[str, list[str]], rng: random.Random) -> None:
+        self.words = words
+        self.rng = rng
+        self.language = "en"
+        self.is_typographic = False
+
+    def choose_language(self, *, english_share: float = 0.5) -> None:
+        """Sets language and kind of quotes for what follows (once per page)."""
+        rng = self.rng
+        self.language = "en" if rng.random() < english_share else rng.choice(("de", "fr", "es"))
+        self.is_typographic = rng.random() < 0.35
+
+    def word(self) -> str:
+        return self.rng.choice(self.words[self.language])
+
+    def plain_word(self) -> str:
+        """A lower-case ASCII word, for addresses and identifiers."""
+        word = self.rng.choice(self.words["en"]).lower().replace("'", "")
+        return word if word.isascii() else "data"
+
+    def name(self, *, max_words: int = 3) -> str:
+        return " ".join(self.word().capitalize() for _ in range(self.rng.randint(1, max_words)))
+
+    def number(self) -> str:
+        rng = self.rng
+        kind = rng.randrange(12)
+        if kind == 0:
+            return str(rng.randrange(10 ** rng.randint(1, 6)))
+        if kind == 1:
+            return f"{rng.uniform(0, 10 ** rng.randint(1, 4)):.{rng.randint(1, 3)}f}"
+        if kind == 2:
+            return f"{rng.randrange(10 ** rng.randint(4, 7)):,}"
+        if kind == 3:
+            return f"{rng.choice('$$€£')}{rng.uniform(0, 10 ** rng.randint(1, 4)):,.2f}"
+        if kind == 4:
+            return f"{rng.randint(1900, 2030)}-{rng.randint(1, 12):02d}-{rng.randint(1, 31):02d}"
+        if kind == 5:
+            return f"{rng.randint(1, 12)}/{rng.randint(1, 31)}/{rng.randrange(100):02d}"
+        if kind == 6:
+            return f"{rng.randrange(24):02d}:{rng.randrange(60):02d}"
+        if kind == 7:
+            return f"{rng.uniform(0, 100):.1f}%"
+        if kind == 8:
+            return f"{rng.randint(1, 31)}.{rng.randint(1, 12)}.{rng.randint(1900, 2030)}"
+        if kind == 9:
+            return f"{rng.uniform(0, 10 ** rng.randint(1, 4)):.2f}".replace(".", ",") + rng.choice(("", " €", ""))
+        if kind == 10:
+            return f"+{rng.randint(1, 99)} {rng.randint(100, 9999)} {rng.randint(1000, 999999)}"
+        return f"-{rng.randrange(1000)}"
+
+    def identifier(self) -> str:
+        rng, word = self.rng, self.plain_word
+        kind = rng.randrange(9)
+        if kind == 0:
+            return f"{word()}@{word()}.com"
+        if kind == 1:
+            return f"https://{word()}.org/{word()}"
+        if kind == 2:
+            return f"{word()}_{word()}({word()[:3]})"
+        if kind == 3:
+            return f"{word()[:5]}[{rng.randrange(100)}]={word()};"
+        if kind == 4:
+            return f"#{rng.randrange(10000)}"
+        if kind == 5:
+            return f"<{word()}>{{{word()[:4]}}}"
+        if kind == 6:
+            return f"www.{word()}.net/?{word()[:3]}={rng.randrange(100)}&{word()[:2]}={word()}"
+        if kind == 7:
+            return f"/{word()[:4]}/{word()}.{rng.choice(('py', 'txt', 'html', 'json'))}"
+        return f"{rng.choice(string.ascii_uppercase)}{rng.choice(string.ascii_uppercase)}-{rng.randrange(100000)}"
+
+    def random_string(self) -> str:
+        rng = self.rng
+        alphabet = PRINTABLE if rng.random() < 0.6 else string.ascii_letters + string.digits
+        return "".join(rng.choice(alphabet) for _ in range(rng.randint(1, 10)))
+
+    def stream(self, style: str) -> Iterator[str]:
+        """Words for ever; a word may hold a space only where it is printed as one piece."""
+        if style == "sentences":
+            return self._sentences()
+        return self._pieces(style)
+
+    def _pieces(self, style: str) -> Iterator[str]:
+        rng = self.rng
+        while True:
+            if style == "numbers":
+                yield from self.number().split()
+            elif style == "strings":
+                yield self.random_string()
+            elif style == "code":
+                yield from (rng.choice(HOSTILE) if rng.random() < 0.5 else self.identifier()).split()
+            else:
+                yield from self._mixed().split()
+
+    def _mixed(self) -> str:
+        draw = self.rng.random()
+        if draw < 0.15:
+            return self.random_string()
+        if draw < 0.4:
+            return self.number()
+        if draw < 0.55:
+            return self.identifier()
+        return self.rng.choice(HOSTILE) if draw < 0.6 else self.word()
+
+    def _sentences(self) -> Iterator[str]:
+        rng = self.rng
+        is_capitals = rng.random() < 0.05
+        while True:
+            length = rng.randint(3, 15)
+            for position in range(length):
+                word = self._sentence_word()
+                if position == 0:
+                    word = word[:1].upper() + word[1:]
+                if is_capitals and is_printable(word.upper()):
+                    word = word.upper()
+                yield from self._punctuated(word, is_last=position == length - 1)
+
+    def _sentence_word(self) -> str:
+        rng = self.rng
+        draw = rng.random()
+        if draw < 0.35:
+            return rng.choice(FREQUENT_WORDS[self.language])
+        if draw < 0.93:
+            return self.word()
+        if draw < 0.965:
+            return self.number().replace(" ", "")
+        if draw < 0.98:
+            return self.identifier()
+        return self.random_string() if draw < 0.99 else rng.choice(HOSTILE).replace(" ", "")
+
+    def _punctuated(self, word: str, *, is_last: bool) -> tuple[str, ...]:
+        rng = self.rng
+        if self.is_typographic:
+            word = word.replace("'", "’")
+        if is_last:
+            return (word + rng.choice(SENTENCE_ENDS),)
+        draw = rng.random()
+        if draw < 0.07:
+            return (word + ",",)
+        if draw < 0.085:
+            return (word + ";",)
+        if draw < 0.11:
+            return ("(" + word + ")",)
+        if draw < 0.135:
+            opening, closing = CURLY_QUOTES[self.language] if self.is_typographic else '""'
+            return (opening + word + closing,)
+        if draw < 0.15:
+            return (word, rng.choice("–—") if self.is_typographic else "-")
+        return (word,)
+
+
+FREQUENT_WORDS = {language: words.split() for language, words in FREQUENT.items()}

@@ -1,0 +1,98 @@
+"""What paper, printer, scanner and file format do to a page. Runs on the training device, on whole batches."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+JPEG_LUMINANCE = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+JPEG_SHARE, FAX_SHARE, INVERTED_SHARE = 0.25, 0.07, 0.06
+BLUR_KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
+
+def uniform(low: float, high: float, like: Tensor, *shape: int) -> Tensor:
+    """One value per page: (pages, 1, 1, 1), or (pages, *shape)."""
+    return torch.rand(like.shape[0], *(shape or (1, 1, 1)), device=like.device) * (high - low) + low
+
+
+def chosen(share: float, like: Tensor) -> Tensor:
+    return torch.rand(like.shape[0], 1, 1, 1, device=like.device) < share
+
+
+def damage(ink: Tensor, warp: Tensor) -> Tensor:
+    """ink: uint8 (pages, height, width), 255 is ink -> brightness (pages, 1, height, width), 0 is ink, 1 is paper."""
+    x = ink[:, None].float() / 255
+    grid = functional.affine_grid(warp, list(x.shape), align_corners=False)
+    x = functional.grid_sample(x, grid, mode="bilinear", align_corners=False).clamp(1e-6, 1)
+    x = blur(x ** uniform(0.65, 1.5, x))
+    y = 1 - x * uniform(0.7, 1.0, x) + shading(x)
+    y = y + torch.randn_like(y) * uniform(-0.04, 0.07, x).clamp(min=0)
+    return threshold(compress(y.clamp(0, 1)))
+
+
+def blur(x: Tensor) -> Tensor:
+    """Between a slight sharpening and, on some pages, a blur of more than a pixel."""
+    kernel = torch.tensor(BLUR_KERNEL, device=x.device)
+
+    def smooth(image: Tensor) -> Tensor:
+        image = functional.conv2d(image, kernel.view(1, 1, 1, 5), padding=(0, 2))
+        return functional.conv2d(image, kernel.view(1, 1, 5, 1), padding=(2, 0))
+
+    once = smooth(x)
+    amount = uniform(-1.2, 1.0, x).clamp(min=-0.25)
+    x = torch.where(chosen(0.1, x), smooth(once), x + amount * (once - x))
+    return x.clamp(0, 1)
+
+
+def shading(x: Tensor) -> Tensor:
+    height, width = x.shape[-2:]
+    rows = torch.linspace(-1, 1, height, device=x.device).view(1, 1, height, 1)
+    columns = torch.linspace(-1, 1, width, device=x.device).view(1, 1, 1, width)
+    slope = uniform(-0.09, 0.09, x) * rows + uniform(-0.09, 0.09, x) * columns
+    return slope * chosen(0.4, x)
+
+
+def compress(y: Tensor) -> Tensor:
+    """JPEG's loss on some pages: 8 x 8 cosine transform, quantised at a quality of 25 to 90."""
+    num_pages = math.ceil(JPEG_SHARE * y.shape[0])
+    height, width = (side // 8 * 8 for side in y.shape[-2:])
+    cosines = cosine_matrix(y.device)
+    blocks = y[:num_pages, 0, :height, :width].reshape(num_pages, height // 8, 8, width // 8, 8).transpose(2, 3)
+    quality = uniform(25, 90, blocks, 1, 1, 1, 1)
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+    table = torch.tensor(JPEG_LUMINANCE, device=y.device, dtype=y.dtype).view(8, 8)
+    steps = (table * scale).clamp(min=1) / 255
+    coefficients = cosines @ (blocks - 0.5) @ cosines.T
+    blocks = cosines.T @ (torch.round(coefficients / steps) * steps) @ cosines + 0.5
+    y = y.clone()
+    y[:num_pages, 0, :height, :width] = blocks.transpose(2, 3).reshape(num_pages, height, width)
+    return y.clamp(0, 1)
+
+
+def cosine_matrix(device: torch.device) -> Tensor:
+    """The orthonormal 8-point DCT-II."""
+    index = torch.arange(8, device=device, dtype=torch.float32)
+    matrix = torch.cos(math.pi / 8 * (index[None] + 0.5) * index[:, None]) * 0.5
+    matrix[0] *= 0.5**0.5
+    return matrix
+
+
+def threshold(y: Tensor) -> Tensor:
+    """One bit per pixel on some pages, as fax machines and old scanners send them."""
+    level = uniform(0.42, 0.68, y)
+    return torch.where(chosen(FAX_SHARE, y), (y > level).float(), y)
+
+
+def draw_colours(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Ink and paper of each page, (pages, 3, 1, 1) each."""
+    ink = uniform(0, 0.4, y, 3, 1, 1) * 0.3 + uniform(0, 0.4, y) * 0.7
+    ink = torch.where(chosen(0.4, y), torch.zeros_like(ink), ink)
+    tint = uniform(0, 0.15, y, 3, 1, 1) * chosen(0.4, y)
+    paper = (uniform(0.8, 1.08, y) - tint).clamp(0, 1)
+    inverted = chosen(INVERTED_SHARE, y)
+    return torch.where(inverted, paper, ink), torch.where(inverted, ink, paper)
