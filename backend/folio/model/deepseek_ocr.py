@@ -34,7 +34,7 @@ from folio.model.processing import (
     DeepseekOCRMultiModalProcessor,
     DeepseekOCRProcessingInfo,
 )
-from folio.model.view_batches import encode_by_size
+from folio.model.view_batches import encode_by_size, pixels_per_batch
 from folio.preprocessing.tiling import NO_CROPS, CropGrid
 
 
@@ -98,7 +98,8 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Supports
         grids = [CropGrid(*columns_and_rows) for columns_and_rows in crop_grid.tolist()]
         stacks = [view[None] for view in global_view]
         stacks += local_views.split([grid.num_views for grid in grids if grid != NO_CROPS])
-        encoded = encode_by_size(self.deepencoder, stacks)
+        max_pixels = pixels_per_batch(local_views.device)
+        encoded = encode_by_size(self.deepencoder, stacks, max_pixels=max_pixels)
         locals_in_order = iter(encoded[len(grids) :])
         return [
             self.deepencoder.assemble(

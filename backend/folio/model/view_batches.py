@@ -6,13 +6,21 @@ import torch
 from torch import Tensor
 
 # 16 views of 1024 x 1024 at once keep a GPU busy; activations beyond that only cost memory.
-MAX_PIXELS_PER_BATCH = 16 * 1024 * 1024
+PIXELS_PER_GPU_BATCH = 16 * 1024**2
+# A CPU gains nothing from batches.
+PIXELS_PER_CPU_BATCH = 2 * 1024**2
+
+
+def pixels_per_batch(device: torch.device) -> int:
+    """How many pixels to encode at once."""
+    return PIXELS_PER_CPU_BATCH if device.type == "cpu" else PIXELS_PER_GPU_BATCH
 
 
 def encode_by_size(
     encode: Callable[[Tensor], Tensor],
     stacks: Sequence[Tensor],
-    max_pixels: int = MAX_PIXELS_PER_BATCH,
+    *,
+    max_pixels: int,
 ) -> list[Tensor]:
     """Encode stacks of views, each (views, 3, side, side) -> (views, tokens, hidden), in order.
 

@@ -25,7 +25,11 @@ def relative_table(rel_pos: Tensor, size: int) -> Tensor:
     return rel_pos[index[:, None] - index[None, :] + size - 1]
 
 
-def one_hot_rows_and_columns(size: int, like: Tensor) -> Tensor:
-    """For each token of a size x size grid its row and column as one-hot: (size**2, 2 * size)."""
+def one_hot_rows_and_columns(size: int, multiple_of: int, like: Tensor) -> Tensor:
+    """For each token of a size x size grid its row and column as one-hot: (size**2, columns).
+
+    There are 2 * size columns and as many zeros as make that a multiple of `multiple_of`.
+    """
     eye = torch.eye(size, device=like.device, dtype=like.dtype)
-    return torch.cat([eye.repeat_interleave(size, 0), eye.repeat(size, 1)], dim=1)
+    one_hot = torch.cat([eye.repeat_interleave(size, 0), eye.repeat(size, 1)], dim=1)
+    return functional.pad(one_hot, (0, -2 * size % multiple_of))

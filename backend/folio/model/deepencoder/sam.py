@@ -16,7 +16,7 @@ from folio.model.deepencoder.positions import (
 )
 
 NORM_EPS = 1e-6
-# Fused attention kernels want the head dimension to be a multiple of this.
+# Fused attention kernels want the head dimension to be a multiple of this. (Heads themselves are.)
 HEAD_DIM_MULTIPLE = 8
 
 
@@ -45,7 +45,7 @@ class RelativeAttention(nn.Module):
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid_size - 1, self.head_dim))
 
     def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
-        """x: (batch, size, size, width). one_hot: (size**2, 2 * size), see `fold_positions`."""
+        """x: (batch, size, size, width). one_hot: (size**2, columns), see `fold_positions`."""
         batch, size, _, width = x.shape
         qkv = self.qkv(x).view(batch, size * size, 3, self.num_heads, self.head_dim)
         # (batch, heads, size**2, head_dim) each
@@ -69,12 +69,11 @@ class RelativeAttention(nn.Module):
         grid = query.view(batch, heads, size, size, head_dim)
         rows = torch.einsum("bnhwc,hkc->bnhwk", grid, relative_table(self.rel_pos_h, size))
         columns = torch.einsum("bnhwc,wkc->bnhwk", grid, relative_table(self.rel_pos_w, size))
-        wide_query = torch.cat(
-            [query * head_dim**-0.5, rows.flatten(2, 3), columns.flatten(2, 3)], dim=-1
-        )
+        zeros = query.new_zeros(()).expand(batch, heads, size**2, one_hot.shape[-1] - 2 * size)
+        scaled = query * head_dim**-0.5
+        wide_query = torch.cat([scaled, rows.flatten(2, 3), columns.flatten(2, 3), zeros], dim=-1)
         wide_key = torch.cat([key, one_hot.expand(batch, heads, -1, -1)], dim=-1)
-        padding = (0, -wide_query.shape[-1] % HEAD_DIM_MULTIPLE)
-        return functional.pad(wide_query, padding), functional.pad(wide_key, padding)
+        return wide_query, wide_key
 
 
 class Mlp(nn.Module):
@@ -180,8 +179,8 @@ class SamEncoder(nn.Module):
         x = self.patch_embed(pixels)
         grid_size = x.shape[1]
         x = x + resize_position_grid(self.pos_embed, grid_size)
-        one_hot_global = one_hot_rows_and_columns(grid_size, like=x)
-        one_hot_window = one_hot_rows_and_columns(WINDOW_SIZE, like=x)
+        one_hot_global = one_hot_rows_and_columns(grid_size, HEAD_DIM_MULTIPLE, like=x)
+        one_hot_window = one_hot_rows_and_columns(WINDOW_SIZE, HEAD_DIM_MULTIPLE, like=x)
         for block in self.blocks:
             x = block(x, one_hot_global if block.is_global else one_hot_window)
         return x

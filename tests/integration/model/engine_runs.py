@@ -1,0 +1,168 @@
+"""Runs an engine on pages in a process of its own: `python -m tests.integration.model.engine_runs`.
+
+Started by `run_engine`; the job comes as JSON on standard input, the result goes to a file.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "OMP_NUM_THREADS": "2",
+    "HF_HUB_OFFLINE": "1",
+}
+PROMPT = "<image>\nFree OCR."
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run. pages: (path of a picture, mode)."""
+
+    model: str
+    pages: list[tuple[str, str]]
+    vllms_own: bool = False
+    one_by_one: bool = False
+    max_tokens: int = 32
+    extra_args: dict | None = None
+
+
+@dataclass(frozen=True)
+class PageRun:
+    """What the engine made of a page. embeddings: (image tokens, hidden)."""
+
+    prompt_token_ids: list[int]
+    token_ids: list[int]
+    text: str
+    embeddings: torch.Tensor
+
+
+def run_engine(job, folder):
+    """Run a job in a new process -> a PageRun for each page."""
+    environment = {**os.environ, **ENVIRONMENT}
+    if job.vllms_own:
+        environment["VLLM_PLUGINS"] = ""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.model.engine_runs", str(folder)],
+        input=json.dumps(asdict(job)),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    runs = json.loads((folder / "runs.json").read_text())
+    embeddings = load_file(folder / "embeddings.safetensors")
+    return [PageRun(**run, embeddings=embeddings[str(n)]) for n, run in enumerate(runs)]
+
+
+def main(folder):
+    job = Job(**json.load(sys.stdin))
+    if job.vllms_own:
+        use_vllms_own_model()
+    engine = make_engine(job)
+    embeddings = record_embeddings(engine)
+    numbered = list(enumerate(job.pages))
+    outputs = {}
+    for batch in [[page] for page in numbered] if job.one_by_one else [numbered]:
+        for number, (path, mode) in batch:
+            engine.add_request(str(number), prompt_for(job, engine, path, mode), sampling(job))
+        while engine.has_unfinished_requests():
+            outputs.update({o.request_id: o for o in engine.step() if o.finished})
+    runs = [
+        {
+            "prompt_token_ids": list(outputs[str(n)].prompt_token_ids),
+            "token_ids": list(outputs[str(n)].outputs[0].token_ids),
+            "text": outputs[str(n)].outputs[0].text,
+        }
+        for n, _ in numbered
+    ]
+    (folder / "runs.json").write_text(json.dumps(runs))
+    save_file({str(n): e for n, e in enumerate(embeddings)}, folder / "embeddings.safetensors")
+
+
+def use_vllms_own_model():
+    """vLLM's implementation imports torchvision for three small transforms: lend it ours."""
+    from vllm import ModelRegistry
+
+    from tests.integration.model.vllms_own import vllms_own_module
+
+    module = vllms_own_module("vllm.model_executor.models.deepseek_ocr")
+    ModelRegistry.register_model("DeepseekOCRForCausalLM", module.DeepseekOCRForCausalLM)
+
+
+def make_engine(job):
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    processors = [] if job.vllms_own else ["folio.model.logits:NoRepeatNgramLogitsProcessor"]
+    return LLMEngine.from_engine_args(
+        EngineArgs(
+            model=job.model,
+            dtype="float32",
+            enforce_eager=True,
+            max_model_len=2048,
+            max_num_seqs=16,
+            max_num_batched_tokens=2048,
+            mm_processor_cache_gb=0,
+            enable_prefix_caching=False,
+            logits_processors=processors,
+        )
+    )
+
+
+def record_embeddings(engine):
+    recorded = []
+
+    def record(model):
+        embed = model.embed_multimodal
+
+        def recording(**kwargs):
+            embeddings = embed(**kwargs)
+            recorded.extend(e.float().clone() for e in embeddings)
+            return embeddings
+
+        model.embed_multimodal = recording
+
+    engine.apply_model(record)
+    return recorded
+
+
+def sampling(job):
+    from vllm import SamplingParams
+
+    return SamplingParams(
+        temperature=0,
+        max_tokens=job.max_tokens,
+        skip_special_tokens=False,
+        extra_args=job.extra_args,
+    )
+
+
+def prompt_for(job, engine, path, mode):
+    import numpy as np
+    from PIL import Image
+
+    image = Image.open(path).convert("RGB")
+    tokenizer = engine.get_tokenizer()
+    if job.vllms_own:
+        return {"prompt": tokenizer.bos_token + PROMPT, "multi_modal_data": {"image": image}}
+    from folio.model.inputs import build_engine_input
+    from folio.preprocessing.resolution import Mode, resolve
+    from folio.preprocessing.transforms import make_views
+
+    resolution = resolve(Mode(mode), *image.size)
+    views = make_views(np.array(image), resolution)
+    return build_engine_input(tokenizer, views, PROMPT, resolution, max_model_len=2048)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

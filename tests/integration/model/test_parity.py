@@ -1,0 +1,63 @@
+"""The same random weights in vLLM's own implementation and in ours: full-size tower, small decoder.
+
+Two pages in gundam, the only mode that vLLM's own code knows: one without crops, one with two.
+"""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.integration.model.checkpoints import SMALL_DECODER, config_with, write_checkpoint
+from tests.integration.model.engine_runs import Job, run_engine
+
+pytestmark = pytest.mark.engine
+
+SIZES = [(640, 480), (600, 1100)]
+NUM_IMAGE_TOKENS = [273, 493]
+
+
+def random_page(width, height):
+    """Blocks of grey: structure at the scale of patches, unlike noise."""
+    rng = np.random.default_rng(width)
+    blocks = rng.integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
+    return Image.fromarray(blocks).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """(vLLM's own, ours) for each page."""
+    model = tmp_path_factory.mktemp("full-size-tower")
+    write_checkpoint(model, config_with(decoder=SMALL_DECODER))
+    pages = []
+    for width, height in SIZES:
+        path = model / f"{width}x{height}.png"
+        random_page(width, height).save(path)
+        pages.append((str(path), "gundam"))
+    results = [
+        run_engine(
+            Job(model=str(model), pages=pages, vllms_own=vllms_own),
+            tmp_path_factory.mktemp("runs"),
+        )
+        for vllms_own in (True, False)
+    ]
+    return list(zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("page", range(len(SIZES)))
+def test_tower_gives_the_same_image_tokens(runs, page):
+    own, ours = (run.embeddings for run in runs[page])
+    assert ours.shape == own.shape == (NUM_IMAGE_TOKENS[page], SMALL_DECODER["hidden_size"])
+    assert (ours - own).norm() / own.norm() < 1e-3
+
+
+@pytest.mark.parametrize("page", range(len(SIZES)))
+def test_greedy_tokens_are_the_same(runs, page):
+    own, ours = (run.token_ids for run in runs[page])
+    assert ours == own
+    assert len(set(own)) > 3
+
+
+@pytest.mark.parametrize("page", range(len(SIZES)))
+def test_prompt_tokens_are_the_same(runs, page):
+    own, ours = (run.prompt_token_ids for run in runs[page])
+    assert ours == own

@@ -1,0 +1,51 @@
+"""vLLM's own DeepSeek-OCR, to compare with, on machines without torchvision."""
+
+import importlib
+import sys
+import types
+import warnings
+
+import numpy as np
+import torch
+
+
+class ToTensor:
+    """uint8 (height, width, 3) picture -> float32 (3, height, width) from 0 to 1."""
+
+    def __call__(self, picture):
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous().float() / 255
+
+
+class Normalize:
+    def __init__(self, mean, std):
+        self.mean, self.std = (torch.tensor(v)[:, None, None] for v in (mean, std))
+
+    def __call__(self, pixels):
+        return (pixels - self.mean) / self.std
+
+
+class Compose:
+    def __init__(self, transforms):
+        self.transforms = transforms
+
+    def __call__(self, value):
+        for transform in self.transforms:
+            value = transform(value)
+        return value
+
+
+def vllms_own_module(name):
+    """Import a module of vLLM's that wants torchvision's transforms, and nothing else of it."""
+    torchvision = types.ModuleType("torchvision")
+    transforms = types.ModuleType("torchvision.transforms")
+    transforms.ToTensor, transforms.Normalize, transforms.Compose = ToTensor, Normalize, Compose
+    torchvision.transforms = transforms
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import vllm.multimodal.processing  # noqa: F401 - what looks for torchvision does it here
+
+        sys.modules |= {"torchvision": torchvision, "torchvision.transforms": transforms}
+        try:
+            return importlib.import_module(name)
+        finally:
+            del sys.modules["torchvision"], sys.modules["torchvision.transforms"]
