@@ -50,6 +50,9 @@ class EngineSettings(_Group):
     model_path: str | None = Field(None, description="A folder or a hub id; none: models/nano")
     served_model_name: str | None = None
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    load_format: Literal["auto", "safetensors", "dummy"] = Field(
+        "auto", description="dummy: random weights, for measuring speed without a checkpoint"
+    )
     max_model_len: int = Field(8192, ge=512)
     max_num_seqs: int | None = Field(None, ge=1)
     max_num_batched_tokens: int | None = Field(None, ge=512)

@@ -41,6 +41,7 @@ def engine_arguments(settings: EngineSettings) -> dict[str, Any]:
         | {
             "model": settings.model,
             "served_model_name": settings.model_name,
+            "load_format": settings.load_format,
             "max_model_len": settings.max_model_len,
             "tensor_parallel_size": settings.tensor_parallel_size,
             "mm_processor_kwargs": {"max_crops": settings.max_crops},
