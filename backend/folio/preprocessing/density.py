@@ -37,17 +37,23 @@ _MAX_MEASURED_PIXELS = 2_800_000  # about what gundam sees of a page
 _HALF_STRIP = 32  # pixels; strips are two of these wide and overlap by one
 _EDGE_SCALE = 4  # a full half strip of edges is _HALF_STRIP * _EDGE_SCALE = 128, which fits uint8
 _LEAST_CONTRAST = 5  # grey levels between neighbouring pixels
-_NOISE_SHARE = 0.2  # of all differences: those of paper, even where a picture fills the page
-_NOISE_FACTOR = 18.0  # times the largest of them: beyond nearly all of Gaussian noise
-_MAX_THRESHOLD = 100.0  # a page of noise is not blank
+_NOISE_TILE = 8  # pixels; small enough to lie between lines
+_NOISE_SHARE = 0.1  # of all tiles: paper, even where writing or a picture fills the page
+_NOISE_FACTOR = 6.0  # times their mean difference: beyond nearly all of Gaussian noise
+_MAX_NOISE = 100.0  # beyond it edges of thin letters drown, and nothing is measured
 _EDGE_SHARE = 0.25  # of the mean edge: leaves out blur and JPEG's ripples
 _REACH = 24  # rows in which a line's densest row is looked for
 _BAND_SHARE = 0.45  # of the densest row: between rows of small letters and of their ascenders
+_GAP_SHARE = 0.25  # what lies between two lines often has less, what lies in a large letter more
+_MAX_GAP = 0.5  # times the band's height; between two lines it is more
 _LEAST_EDGES = 3  # in a row of a strip
+_LEAST_MARKED_ROWS = 4  # of strips; less than that is dust
 _BAND_HEIGHTS = (4, 14)  # pixels that one level of the pyramid measures
 _EDGES_PER_LETTER = 4.3  # pixels of edge in one row of a letter as wide as it is high
 _MAX_EDGE_DENSITY = 0.75  # of a row, in the smallest print
-_LEAST_LETTER_SHARE = 0.4  # of the edges that letters would have: the end of a line, a short word
+# Of the edges that letters of a band's height would have: less at a line's end and in short
+# words, more in bold and narrow print; far more where two lines have run into one band.
+_LEAST_LETTER_SHARE, _GREATEST_LETTER_SHARE = 0.4, 3.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ def measure_writing(image: NDArray[np.uint8]) -> Writing:
     scale = math.ceil(math.sqrt(page.width * page.height / _MAX_MEASURED_PIXELS))
     page = page.reduce(scale) if scale > 1 else page
     threshold = _edge_threshold(_differences(page))
+    if threshold > _MAX_NOISE:
+        return Writing(0.0, 0)
     edges = _count_edges(page, threshold)
     if not _is_marked(edges):
         return Writing(math.inf, 0)
@@ -130,10 +138,9 @@ def _differences(page: Image.Image) -> Image.Image:
 
 def _edge_threshold(differences: Image.Image) -> float:
     """The difference beyond which a pixel is an edge: above noise, blur and JPEG's ripples."""
-    histogram = np.array(differences.histogram(), dtype=np.float64)
-    values = np.arange(256)
-    noise = int(np.searchsorted(np.cumsum(histogram), _NOISE_SHARE * histogram.sum()))
-    floor = min(max(_LEAST_CONTRAST, _NOISE_FACTOR * noise), _MAX_THRESHOLD)
+    tiles = np.asarray(differences.reduce(_NOISE_TILE))
+    floor = max(_LEAST_CONTRAST, _NOISE_FACTOR * float(np.quantile(tiles, _NOISE_SHARE)))
+    values, histogram = np.arange(256), np.array(differences.histogram(), dtype=np.float64)
     clear = np.where(values > floor, histogram, 0)
     if not clear.any():
         return floor
@@ -151,30 +158,48 @@ def _count_edges(page: Image.Image, threshold: float) -> NDArray[np.int32]:
 
 
 def _is_marked(edges: NDArray[np.int32]) -> bool:
-    return bool((edges >= _LEAST_EDGES).any())
+    return int((edges >= _LEAST_EDGES).sum()) >= _LEAST_MARKED_ROWS
 
 
 def _find_bands(edges: NDArray[np.int32], scale: int, least_height: int) -> _Bands:
     """Bands of dense rows, one under another in each strip, that can be writing."""
-    is_dense = (edges >= _LEAST_EDGES) & (edges > _BAND_SHARE * _densest_within_reach(edges))
+    densest = _densest_within_reach(edges)
     # Strip under strip in one long column, an empty row between them.
-    column = np.pad(is_dense, ((1, 1), (0, 0))).T.ravel().astype(np.int8)
-    counts = np.pad(edges, ((1, 1), (0, 0))).T.ravel()
-    steps = np.diff(column)
-    starts, ends = np.flatnonzero(steps == 1) + 1, np.flatnonzero(steps == -1) + 1
+    counts, limits = (np.pad(rows, ((1, 1), (0, 0))).T.ravel() for rows in (edges, densest))
+    starts, ends = _find_runs(counts, limits)
     totals = np.concatenate([[0], np.cumsum(counts)])
     heights, num_edges = (ends - starts).astype(np.float64), (totals[ends] - totals[starts])
     strip = 2 * _HALF_STRIP
     expected = np.minimum(_MAX_EDGE_DENSITY * strip, _EDGES_PER_LETTER * strip / heights) * heights
     share = num_edges / expected
     is_writing = (
-        (heights >= least_height) & (heights <= _BAND_HEIGHTS[1]) & (share > _LEAST_LETTER_SHARE)
+        (heights >= least_height)
+        & (heights <= _BAND_HEIGHTS[1])
+        & (share > _LEAST_LETTER_SHARE)
+        & (share < _GREATEST_LETTER_SHARE)
     )
     # Strips overlap by half: each letter is in two of them.
     num_letters = np.minimum(share, 1) * (strip / heights) / 2
     return _Bands(
         heights[is_writing] * scale, num_edges[is_writing] * float(scale), num_letters[is_writing]
     )
+
+
+def _find_runs(
+    counts: NDArray[np.int32], densest: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where bands of dense rows begin and end. Thin rows inside a large letter do not part it."""
+    is_marked = counts >= _LEAST_EDGES
+    steps = np.diff((is_marked & (counts > _BAND_SHARE * densest)).astype(np.int8))
+    starts, ends = np.flatnonzero(steps == 1) + 1, np.flatnonzero(steps == -1) + 1
+    if starts.size == 0:
+        return starts, ends
+    num_empty = np.cumsum(counts <= _GAP_SHARE * densest)
+    is_filled = num_empty[starts[1:] - 1] == num_empty[ends[:-1] - 1]
+    heights, gaps = ends - starts, starts[1:] - ends[:-1]
+    is_thin = gaps <= _MAX_GAP * np.maximum(heights[1:], heights[:-1])
+    is_parted = ~(is_filled & is_thin)
+    return starts[np.append(True, is_parted)], ends[np.append(is_parted, True)]
 
 
 def _densest_within_reach(edges: NDArray[np.int32]) -> NDArray[np.int32]:
