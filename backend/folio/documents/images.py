@@ -54,6 +54,7 @@ _BROKEN_FILE_ERRORS = (
     RuntimeError,
     AssertionError,
     struct.error,
+    UserWarning,  # Pillow warns of broken metadata; where warnings are errors, this is one
 )
 
 _TRANSPOSE_BY_ORIENTATION = {
@@ -112,7 +113,7 @@ def decode_image(data: bytes, limits: ImageLimits | None = None) -> PageImage:
     file_type = sniff_image(data)
     image = _open(data, file_type)
     _check_size(image.width, image.height, limits)
-    return PageImage(_decode(image, file_type), file_type)
+    return PageImage(_decode(image, data, file_type), file_type)
 
 
 def _open(data: bytes, file_type: FileType) -> ImageFile.ImageFile:
@@ -124,10 +125,7 @@ def _open(data: bytes, file_type: FileType) -> ImageFile.ImageFile:
             f"The {file_type} image is far larger than any page. Scale it down."
         ) from error
     except _BROKEN_FILE_ERRORS as error:
-        raise CorruptImageError(
-            f"The file begins like a {file_type} image, but its header cannot be read. "
-            "Export the image again."
-        ) from error
+        raise CorruptImageError(_explain_broken(error, data, file_type)) from error
 
 
 def _check_size(width: int, height: int, limits: ImageLimits) -> None:
@@ -143,7 +141,7 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         )
 
 
-def _decode(image: ImageFile.ImageFile, file_type: FileType) -> NDArray[np.uint8]:
+def _decode(image: ImageFile.ImageFile, data: bytes, file_type: FileType) -> NDArray[np.uint8]:
     try:
         image.load()
         orientation = _read_orientation(image)
@@ -155,7 +153,7 @@ def _decode(image: ImageFile.ImageFile, file_type: FileType) -> NDArray[np.uint8
             "The image is too large for this machine's memory. Scale it down."
         ) from error
     except _BROKEN_FILE_ERRORS as error:
-        raise CorruptImageError(_explain_broken(error, file_type)) from error
+        raise CorruptImageError(_explain_broken(error, data, file_type)) from error
     return _to_array(upright)
 
 
@@ -170,14 +168,20 @@ def _read_orientation(image: Image.Image) -> int:
         return 1
 
 
-def _explain_broken(error: Exception, file_type: FileType) -> str:
-    reason = str(error).lower()
-    if any(word in reason for word in ("truncated", "incomplete", "end of", "premature")):
+def _explain_broken(error: Exception, data: bytes, file_type: FileType) -> str:
+    if _is_cut_short(error, data, file_type):
         return (
             f"The {file_type} file ends before its image does: the upload or the file was cut "
             "short. Send the whole file."
         )
     return f"The {file_type} image is damaged and does not decode to its end. Export it again."
+
+
+def _is_cut_short(error: Exception, data: bytes, file_type: FileType) -> bool:
+    if file_type is FileType.WEBP:  # the decoder gives no reasons, but the file says its length
+        return len(data) < 8 + int.from_bytes(data[4:8], "little")
+    reason = str(error).lower()
+    return any(word in reason for word in ("truncated", "incomplete", "end of", "premature"))
 
 
 def _to_array(image: Image.Image, *, strip_height: int = 256) -> NDArray[np.uint8]:
