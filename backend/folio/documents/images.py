@@ -57,6 +57,8 @@ _BROKEN_FILE_ERRORS = (
     UserWarning,  # Pillow warns of broken metadata; where warnings are errors, this is one
 )
 
+_STRIP_PIXELS = 250_000  # copied at once into numpy, which holds the GIL for about a millisecond
+
 _TRANSPOSE_BY_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -184,10 +186,11 @@ def _is_cut_short(error: Exception, data: bytes, file_type: FileType) -> bool:
     return any(word in reason for word in ("truncated", "incomplete", "end of", "premature"))
 
 
-def _to_array(image: Image.Image, *, strip_height: int = 256) -> NDArray[np.uint8]:
+def _to_array(image: Image.Image) -> NDArray[np.uint8]:
     """RGB image -> uint8 (height, width, 3)."""
     pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
-    for top in range(0, image.height, strip_height):
-        bottom = min(top + strip_height, image.height)
+    num_rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, num_rows):
+        bottom = min(top + num_rows, image.height)
         pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
     return pixels

@@ -24,7 +24,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return _undo_missing_inversion(image).convert("RGB")
     if image.has_transparency_data:
         return _lay_on_paper(image.convert("RGBA"))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _undo_missing_inversion(image: Image.Image) -> Image.Image:
