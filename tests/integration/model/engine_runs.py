@@ -24,30 +24,47 @@ PROMPT = "<image>\nFree OCR."
 
 
 @dataclass(frozen=True)
+class Page:
+    """A picture to read, and the request's no-repeat rule."""
+
+    path: str
+    mode: str
+    no_repeat_ngram: dict | None = None
+
+
+@dataclass(frozen=True)
 class Job:
-    """What to run. pages: (path of a picture, mode)."""
+    """What to run: all pages together, and then, if wanted, once more one by one."""
 
     model: str
-    pages: list[tuple[str, str]]
+    pages: list[Page]
     vllms_own: bool = False
-    one_by_one: bool = False
+    one_by_one_too: bool = False
     max_tokens: int = 32
-    extra_args: dict | None = None
 
 
 @dataclass(frozen=True)
 class PageRun:
-    """What the engine made of a page. embeddings: (image tokens, hidden)."""
+    """What the engine made of a page.
+
+    logprobs: of the five likeliest tokens at each step. embeddings: (image tokens, hidden), there
+    if all pages of the job differ, because the engine encodes a page once.
+    """
 
     prompt_token_ids: list[int]
     token_ids: list[int]
     text: str
-    embeddings: torch.Tensor
+    logprobs: list[dict[str, float]]
+    embeddings: torch.Tensor | None
+
+
+def child_environment():
+    return {**os.environ, **ENVIRONMENT}
 
 
 def run_engine(job, folder):
     """Run a job in a new process -> a PageRun for each page."""
-    environment = {**os.environ, **ENVIRONMENT}
+    environment = child_environment()
     if job.vllms_own:
         environment["VLLM_PLUGINS"] = ""
     done = subprocess.run(
@@ -61,32 +78,49 @@ def run_engine(job, folder):
     assert done.returncode == 0, done.stderr[-4000:]
     runs = json.loads((folder / "runs.json").read_text())
     embeddings = load_file(folder / "embeddings.safetensors")
-    return [PageRun(**run, embeddings=embeddings[str(n)]) for n, run in enumerate(runs)]
+    return [PageRun(**run, embeddings=embeddings.get(str(n))) for n, run in enumerate(runs)]
 
 
 def main(folder):
-    job = Job(**json.load(sys.stdin))
+    job = read_job(sys.stdin)
     if job.vllms_own:
         use_vllms_own_model()
     engine = make_engine(job)
     embeddings = record_embeddings(engine)
-    numbered = list(enumerate(job.pages))
-    outputs = {}
-    for batch in [[page] for page in numbered] if job.one_by_one else [numbered]:
-        for number, (path, mode) in batch:
-            engine.add_request(str(number), prompt_for(job, engine, path, mode), sampling(job))
-        while engine.has_unfinished_requests():
-            outputs.update({o.request_id: o for o in engine.step() if o.finished})
-    runs = [
-        {
-            "prompt_token_ids": list(outputs[str(n)].prompt_token_ids),
-            "token_ids": list(outputs[str(n)].outputs[0].token_ids),
-            "text": outputs[str(n)].outputs[0].text,
-        }
-        for n, _ in numbered
-    ]
-    (folder / "runs.json").write_text(json.dumps(runs))
+    outputs = run_together(engine, job, job.pages)
+    if job.one_by_one_too:
+        for page in job.pages:
+            engine.reset_encoder_cache()
+            outputs += run_together(engine, job, [page])
+    (folder / "runs.json").write_text(json.dumps([describe(output) for output in outputs]))
     save_file({str(n): e for n, e in enumerate(embeddings)}, folder / "embeddings.safetensors")
+
+
+def run_together(engine, job, pages):
+    for number, page in enumerate(pages):
+        engine.add_request(str(number), engine_input(job, engine, page), sampling(job, page))
+    outputs = {}
+    while engine.has_unfinished_requests():
+        outputs.update({output.request_id: output for output in engine.step()})
+    return [outputs[str(number)] for number in range(len(pages))]
+
+
+def describe(output):
+    completion = output.outputs[0]
+    return {
+        "prompt_token_ids": list(output.prompt_token_ids),
+        "token_ids": list(completion.token_ids),
+        "text": completion.text,
+        "logprobs": [
+            {str(token): value.logprob for token, value in step.items()}
+            for step in completion.logprobs
+        ],
+    }
+
+
+def read_job(stream):
+    values = json.load(stream)
+    return Job(**{**values, "pages": [Page(**page) for page in values["pages"]]})
 
 
 def use_vllms_own_model():
@@ -136,22 +170,24 @@ def record_embeddings(engine):
     return recorded
 
 
-def sampling(job):
+def sampling(job, page):
     from vllm import SamplingParams
 
+    rule = page.no_repeat_ngram
     return SamplingParams(
         temperature=0,
         max_tokens=job.max_tokens,
+        logprobs=5,
         skip_special_tokens=False,
-        extra_args=job.extra_args,
+        extra_args={"no_repeat_ngram": rule} if rule else None,
     )
 
 
-def prompt_for(job, engine, path, mode):
+def engine_input(job, engine, page):
     import numpy as np
     from PIL import Image
 
-    image = Image.open(path).convert("RGB")
+    image = Image.open(page.path).convert("RGB")
     tokenizer = engine.get_tokenizer()
     if job.vllms_own:
         return {"prompt": tokenizer.bos_token + PROMPT, "multi_modal_data": {"image": image}}
@@ -159,7 +195,7 @@ def prompt_for(job, engine, path, mode):
     from folio.preprocessing.resolution import Mode, resolve
     from folio.preprocessing.transforms import make_views
 
-    resolution = resolve(Mode(mode), *image.size)
+    resolution = resolve(Mode(page.mode), *image.size)
     views = make_views(np.array(image), resolution)
     return build_engine_input(tokenizer, views, PROMPT, resolution, max_model_len=2048)
 

@@ -1,0 +1,70 @@
+"""The small model in a real engine: pages of every mode, with and without a rule, in one batch."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from tests.integration.model.engine_runs import Job, Page, run_engine
+
+pytestmark = pytest.mark.engine
+
+NANO = Path(__file__).parents[3] / "models" / "nano"
+LINES = ("The quick brown fox", "jumps over the lazy dog", "No. 4711")
+REPEATING_LINES = ("so it goes on and on",) * 4
+RULE = {"ngram_size": 4, "window_size": 90}
+KINDS = [
+    ("small", (640, 640), LINES, None),
+    ("gundam", (700, 1280), LINES, None),
+    ("small", (640, 640), REPEATING_LINES, RULE),
+    ("tiny", (500, 500), LINES, None),
+    ("small", (640, 640), REPEATING_LINES, None),
+    ("base", (800, 600), LINES, None),
+]
+
+
+def print_lines(path, size, lines):
+    page = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(lines):
+        draw.text((30, 30 + 50 * number), line, fill="black", font=ImageFont.load_default(30))
+    page.save(path)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """(together, alone) for each page."""
+    folder = tmp_path_factory.mktemp("pages")
+    pages = []
+    for number, (mode, size, lines, rule) in enumerate(KINDS):
+        path = folder / f"{number}.png"
+        print_lines(path, size, lines)
+        pages.append(Page(str(path), mode, rule))
+    job = Job(model=str(NANO), pages=pages, one_by_one_too=True, max_tokens=66)
+    results = run_engine(job, folder)
+    return list(zip(results[: len(pages)], results[len(pages) :], strict=True))
+
+
+def repeated_ngrams(token_ids, size):
+    ngrams = [tuple(token_ids[i : i + size]) for i in range(len(token_ids) - size + 1)]
+    return len(ngrams) - len(set(ngrams))
+
+
+@pytest.mark.parametrize("page", range(len(KINDS)))
+def test_a_page_reads_the_same_in_a_batch_of_other_modes_as_alone(runs, page):
+    together, alone = runs[page]
+    assert together.text == alone.text
+    assert together.token_ids == alone.token_ids
+
+
+def test_printed_lines_are_read(runs):
+    assert runs[0][0].text.splitlines() == list(LINES)
+
+
+def test_the_rule_keeps_its_request_from_repeating_itself(runs):
+    assert repeated_ngrams(runs[2][0].token_ids, RULE["ngram_size"]) == 0
+
+
+def test_the_rule_of_one_request_leaves_the_others_alone(runs):
+    assert runs[4][0].text.startswith("\n".join(REPEATING_LINES[:3]))
+    assert repeated_ngrams(runs[4][0].token_ids, RULE["ngram_size"]) > 0
