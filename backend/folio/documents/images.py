@@ -150,9 +150,9 @@ def _decode(image: ImageFile.ImageFile, data: bytes, file_type: FileType) -> NDA
         upright = to_rgb(image)
         if orientation in _TRANSPOSE_BY_ORIENTATION:
             upright = upright.transpose(_TRANSPOSE_BY_ORIENTATION[orientation])
-    except MemoryError as error:
+    except (MemoryError, Image.DecompressionBombError) as error:
         raise ImageTooLargeError(
-            "The image is too large for this machine's memory. Scale it down."
+            f"The {file_type} image needs more memory than this machine gives it. Scale it down."
         ) from error
     except _BROKEN_FILE_ERRORS as error:
         raise CorruptImageError(_explain_broken(error, data, file_type)) from error

@@ -33,15 +33,16 @@ _MAX_TABLE_NEIGHBOURS = 3
 
 
 def parse_grounding(
-    raw_text: str, width: int, height: int, *, refs_hold_text: bool = False
+    raw_text: str, width: int, height: int, *, refs_hold_text: bool | None = None
 ) -> list[Block]:
     """Blocks in the model's order; boxes in pixels of the upright page of width x height.
 
-    `refs_hold_text` says that the prompt asked for text inside <|ref|>. It decides only where
-    the answer does not tell by itself: a page on which nothing but the word "table" is printed.
+    `refs_hold_text` says whether the prompt asked for text inside <|ref|>, or for labels. It
+    decides only where the answer does not tell by itself: a page on which nothing but the word
+    "table" is printed, or whose tables are all empty.
     """
     segments = split_at_tags(raw_text, LABELS)
-    holds_text = refs_hold_text or _refs_hold_text(segments)
+    holds_text = refs_hold_text or _refs_hold_text(segments, expected=refs_hold_text)
     blocks: list[Block] = []
     for segment in segments:
         blocks.extend(_to_blocks(segment, width, height, holds_text=holds_text))
@@ -54,11 +55,13 @@ def ungrounded(raw_text: str) -> list[Block]:
     return [Block(TEXT, text)] if text else []
 
 
-def _refs_hold_text(segments: list[Segment]) -> bool:
+def _refs_hold_text(segments: list[Segment], *, expected: bool | None) -> bool:
     refs = [segment for segment in segments if segment.ref is not None]
     num_labels = sum(_label(segment) in LABELS for segment in refs)
     if any(segment.text for segment in refs):
         return num_labels * 2 < len(refs)
+    if expected is not None:
+        return expected
     # No ref is followed by text: labels would be labels of nothing, unless they are figures'.
     return any(_label(segment) not in FIGURE_LABELS for segment in refs)
 

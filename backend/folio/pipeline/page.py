@@ -22,6 +22,8 @@ AUTO = "auto"
 MODES: tuple[str, ...] = (AUTO, *Mode)
 MAX_TOKENS = 8192  # the published model's whole context
 
+_REFS_HOLD_TEXT = {Task.MARKDOWN: False, Task.OCR: True, Task.LOCATE: True}
+
 
 @dataclass(frozen=True)
 class PageOptions:
@@ -110,7 +112,7 @@ def read_answer(request: PageRequest, output: GenerationOutput) -> PageResult:
     """What the page says by the model's answer; a stream's partial answer counts as stopped."""
     height, width = request.generation.image.shape[:2]
     if is_grounded(request.generation.prompt):
-        refs_hold_text = request.task in (Task.OCR, Task.LOCATE)
+        refs_hold_text = _REFS_HOLD_TEXT.get(request.task)
         blocks = parse_grounding(output.text, width, height, refs_hold_text=refs_hold_text)
     else:
         blocks = ungrounded(output.text)

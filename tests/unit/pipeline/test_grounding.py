@@ -15,7 +15,7 @@ def tag(ref: str, boxes: str = "[[1, 2, 30, 40]]") -> str:
     return f"<|ref|>{ref}<|/ref|><|det|>{boxes}<|/det|>"
 
 
-def parse(raw_text: str, *, refs_hold_text: bool = False) -> list[Block]:
+def parse(raw_text: str, *, refs_hold_text: bool | None = None) -> list[Block]:
     return parse_grounding(raw_text, SIZE, SIZE, refs_hold_text=refs_hold_text)
 
 
@@ -62,6 +62,15 @@ def test_figures_have_labels_and_no_text() -> None:
 def test_the_word_image_is_text_where_text_was_asked_for() -> None:
     (block,) = parse(tag("image"), refs_hold_text=True)
     assert block.text == "image"
+
+
+def test_empty_blocks_have_labels_where_labels_were_asked_for() -> None:
+    blocks = parse(f"{tag('image')}\n{tag('table')}", refs_hold_text=False)
+    assert [(block.label, block.text) for block in blocks] == [("image", ""), ("table", "")]
+
+
+def test_lines_are_text_even_where_labels_were_asked_for() -> None:
+    assert parse(tag("A line"), refs_hold_text=False)[0].text == "A line"
 
 
 def test_an_unknown_label_among_labels_is_a_label() -> None:
