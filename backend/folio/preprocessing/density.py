@@ -21,10 +21,11 @@ from PIL import Image, ImageChops
 
 from folio.preprocessing.resolution import Mode, resolve
 
-# Starting values, to be set by measured error rates: about 12 pixels of font size.
+# Starting values, to be set by measured error rates: about 12 pixels of font size, and no page
+# fuller or more stretched than those that models/nano was trained on in the same mode.
 LEAST_LETTER_HEIGHT = 6.0
-MAX_CHARACTERS_PER_IMAGE_TOKEN = 10.0
-MAX_STRETCH = 2.0
+MAX_CHARACTERS_PER_IMAGE_TOKEN = 6.0
+MAX_STRETCH = 1.7
 
 # The share of the writing that may be smaller than what the mode is chosen for: stray bands
 # (accents, punctuation, bits of large letters) come to less, a line of small print to more.
