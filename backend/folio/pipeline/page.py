@@ -84,7 +84,8 @@ async def recognize_page(
             last = output
     if last is None or last.finish_reason is None:
         raise EngineNotReadyError("The engine stopped in the middle of the page. Try again.")
-    return read_answer(request, last)
+    # A hostile answer of 8,192 tags takes some 50 ms to read.
+    return await asyncio.to_thread(read_answer, request, last)
 
 
 def prepare_page(

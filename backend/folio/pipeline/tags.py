@@ -15,7 +15,7 @@ from folio.pipeline.coordinates import RelativeBox, read_boxes
 _TAG = re.compile(r"<\s?[|\uff5c]\s?(/?)\s?(ref|det)\s?[|\uff5c]\s?>")
 _REF, _REF_END, _DET, _DET_END = "ref", "/ref", "det", "/det"
 
-_MAX_LOOKAHEAD = 16  # tags; bounds the work on hostile input
+_MAX_LOOKAHEAD = 8  # tags; bounds the work on hostile input
 _MAX_STRAY = 3  # characters between </ref> and <det> that do not part them
 
 
