@@ -39,7 +39,7 @@ class LimitSettings(_Group):
     """What is refused before any work is done on it."""
 
     max_upload_bytes: int = Field(50 * MEBIBYTE, ge=1)
-    max_image_pixels: int = Field(120_000_000, ge=1)
+    max_image_pixels: int = Field(100_000_000, ge=1)
     max_image_side: int = Field(20_000, ge=1)
     request_timeout_seconds: float = Field(300.0, gt=0)
 
