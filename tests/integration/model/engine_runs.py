@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 PROMPT = "<image>\nFree OCR."
+MAX_MODEL_LEN = 2048
+REPOSITORY = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,17 @@ class Page:
 
 @dataclass(frozen=True)
 class Job:
-    """What to run: all pages together, and then, if wanted, once more one by one."""
+    """What to run: all pages together, and then, if wanted, once more one by one.
+
+    engine_args: over those of `make_engine`.
+    """
 
     model: str
     pages: list[Page]
     vllms_own: bool = False
     one_by_one_too: bool = False
     max_tokens: int = 32
+    engine_args: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ def run_engine(job, folder):
         capture_output=True,
         text=True,
         env=environment,
+        cwd=REPOSITORY,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
@@ -138,19 +145,18 @@ def make_engine(job):
     from vllm.v1.engine.llm_engine import LLMEngine
 
     processors = [] if job.vllms_own else ["folio.model.logits:NoRepeatNgramLogitsProcessor"]
-    return LLMEngine.from_engine_args(
-        EngineArgs(
-            model=job.model,
-            dtype="float32",
-            enforce_eager=True,
-            max_model_len=2048,
-            max_num_seqs=16,
-            max_num_batched_tokens=2048,
-            mm_processor_cache_gb=0,
-            enable_prefix_caching=False,
-            logits_processors=processors,
-        )
-    )
+    arguments = {
+        "model": job.model,
+        "dtype": "float32",
+        "enforce_eager": True,
+        "max_model_len": MAX_MODEL_LEN,
+        "max_num_seqs": 16,
+        "max_num_batched_tokens": 2048,
+        "mm_processor_cache_gb": 0,
+        "enable_prefix_caching": False,
+        "logits_processors": processors,
+    }
+    return LLMEngine.from_engine_args(EngineArgs(**{**arguments, **job.engine_args}))
 
 
 def record_embeddings(engine):
@@ -197,7 +203,7 @@ def engine_input(job, engine, page):
 
     resolution = resolve(Mode(page.mode), *image.size)
     views = make_views(np.array(image), resolution)
-    return build_engine_input(tokenizer, views, PROMPT, resolution, max_model_len=2048)
+    return build_engine_input(tokenizer, views, PROMPT, resolution, max_model_len=MAX_MODEL_LEN)
 
 
 if __name__ == "__main__":

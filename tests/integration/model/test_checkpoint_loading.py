@@ -7,7 +7,7 @@ import pytest
 
 from folio.model.checkpoint import UNUSED_TENSOR
 from tests.integration.model.checkpoints import TINY_TOWER, config_with, shapes_of, write_checkpoint
-from tests.integration.model.engine_runs import child_environment
+from tests.integration.model.engine_runs import REPOSITORY, child_environment
 
 pytestmark = pytest.mark.engine
 
@@ -32,6 +32,7 @@ def load(*folders):
         capture_output=True,
         text=True,
         env=child_environment(),
+        cwd=REPOSITORY,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]

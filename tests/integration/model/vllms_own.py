@@ -1,6 +1,8 @@
 """vLLM's own DeepSeek-OCR, to compare with, on machines without torchvision."""
 
+import contextlib
 import importlib
+import importlib.util
 import sys
 import types
 import warnings
@@ -36,16 +38,26 @@ class Compose:
 
 def vllms_own_module(name):
     """Import a module of vLLM's that wants torchvision's transforms, and nothing else of it."""
-    torchvision = types.ModuleType("torchvision")
-    transforms = types.ModuleType("torchvision.transforms")
-    transforms.ToTensor, transforms.Normalize, transforms.Compose = ToTensor, Normalize, Compose
-    torchvision.transforms = transforms
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import vllm.multimodal.processing  # noqa: F401 - what looks for torchvision does it here
 
-        sys.modules |= {"torchvision": torchvision, "torchvision.transforms": transforms}
-        try:
+        if importlib.util.find_spec("torchvision"):
             return importlib.import_module(name)
-        finally:
-            del sys.modules["torchvision"], sys.modules["torchvision.transforms"]
+        with lent_transforms():
+            return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def lent_transforms():
+    torchvision = types.ModuleType("torchvision")
+    transforms = types.ModuleType("torchvision.transforms")
+    transforms.ToTensor, transforms.Normalize, transforms.Compose = ToTensor, Normalize, Compose
+    torchvision.transforms = transforms
+    modules = {"torchvision": torchvision, "torchvision.transforms": transforms}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in modules:
+            del sys.modules[name]
