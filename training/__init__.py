@@ -1,1 +1,2 @@
-"""How models/nano is made: pages are rendered, a small DeepSeek-OCR is trained on them and measured."""
+"""How models/nano is made: pages are rendered, a small DeepSeek-OCR is trained on them and
+measured."""

@@ -60,7 +60,13 @@ def parsed_figure(page: Page) -> tuple[Pieces, Pieces]:
     return ["\nParse the figure."], answer
 
 
-COUNTED = (("title", "title"), ("sub_title", "heading"), ("text", "text block"), ("table", "table"), ("image", "picture"))
+COUNTED = (
+    ("title", "title"),
+    ("sub_title", "heading"),
+    ("text", "text block"),
+    ("table", "table"),
+    ("image", "picture"),
+)
 
 
 def count_phrase(blocks: list[Block], label: str, name: str) -> str:
@@ -69,7 +75,9 @@ def count_phrase(blocks: list[Block], label: str, name: str) -> str:
 
 
 def description(page: Page) -> tuple[Pieces, Pieces]:
-    parts = [phrase for label, name in COUNTED if (phrase := count_phrase(page.blocks, label, name))]
+    parts = [
+        phrase for label, name in COUNTED if (phrase := count_phrase(page.blocks, label, name))
+    ]
     first = page.lines[0].text if page.lines else ""
     text = f"A printed page with {', '.join(parts)}. It begins: {first}"
     return ["\nDescribe this image in detail."], [text]

@@ -1,8 +1,10 @@
-"""Every character of every training font in every size, rendered once and kept in one block of memory."""
+"""Every character of every training font in every size, rendered once and kept in one block of
+memory."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,8 @@ class Face:
 
 @dataclass(frozen=True)
 class Atlas:
-    """glyphs: uint8, all bitmaps end to end; boxes: int16 (faces, characters, 4) width, height, left, top."""
+    """glyphs: uint8, all bitmaps end to end; boxes: int16 (faces, characters, 4) width, height,
+    left, top."""
 
     names: list[str]
     glyphs: np.ndarray
@@ -47,7 +50,13 @@ class Atlas:
         index = font_index * len(SIZES) + size_index
         ascent, descent, line_height = (int(value) for value in self.metrics[index])
         return Face(
-            index, self.names[font_index], SIZES[size_index], ascent, descent, line_height, self._advances[index]
+            index,
+            self.names[font_index],
+            SIZES[size_index],
+            ascent,
+            descent,
+            line_height,
+            self._advances[index],
         )
 
     def __post_init__(self) -> None:
@@ -62,11 +71,15 @@ def training_fonts(directory: Path) -> list[Path]:
 
 def load_atlas(fonts: list[Path], cache: Path) -> Atlas:
     """Builds the atlas, or reads it if the same fonts were built before."""
-    key = hashlib.sha256(repr([(path.name, path.stat().st_size) for path in fonts] + [SIZES, CHARACTERS]).encode())
+    key = hashlib.sha256(
+        repr([(path.name, path.stat().st_size) for path in fonts] + [SIZES, CHARACTERS]).encode()
+    )
     path = cache / f"atlas-{key.hexdigest()[:12]}.npz"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **build_arrays(fonts))
+        partial = path.with_suffix(f".{os.getpid()}.npz")
+        np.savez(partial, **build_arrays(fonts))
+        partial.rename(path)
     with np.load(path) as arrays:
         return Atlas([font.stem for font in fonts], *(arrays[name] for name in ARRAYS))
 
@@ -94,11 +107,15 @@ def render_font(path: Path) -> tuple[np.ndarray, ...]:
     for size in SIZES:
         font = ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
         bounds = font.getbbox("Hgjpq|", anchor="ls")
-        metrics.append((max(1, round(-bounds[1])), max(1, round(bounds[3])), sum(font.getmetrics())))
+        metrics.append(
+            (max(1, round(-bounds[1])), max(1, round(bounds[3])), sum(font.getmetrics()))
+        )
         for character in CHARACTERS:
             mask, (left, top) = font.getmask2(character, "L", anchor="ls")
             width, height = mask.size
-            bitmaps.append(np.array(mask, dtype=np.uint8).ravel() if width * height else np.zeros(0, np.uint8))
+            bitmaps.append(
+                np.array(mask, dtype=np.uint8).ravel() if width * height else np.zeros(0, np.uint8)
+            )
             boxes.append((width, height, left, top))
             advances.append(font.getlength(character))
     return (

@@ -1,4 +1,5 @@
-"""What the n-th batch of a run is: its mode, its page size and its pages, all from the seed. No torch here."""
+"""What the n-th batch of a run is: its mode, its page size and its pages, all from the seed. No
+torch here."""
 
 import math
 import random
@@ -22,7 +23,8 @@ KINDS = ("line", "paragraph", "table", "page", "columns")
 
 @dataclass(frozen=True)
 class ModeRecipe:
-    """pixels: page pixels a batch may have; kinds: weights of KINDS; smallest: type size in pixels of the view."""
+    """pixels: page pixels a batch may have; kinds: weights of KINDS; smallest: type size in pixels
+    of the view."""
 
     views_per_batch: int
     max_chars: int
@@ -34,16 +36,16 @@ class ModeRecipe:
 RECIPES = {
     "start": ModeRecipe(256, 110, 96, (0.35, 0.5, 0.05, 0.1, 0.0), 16.0),
     "tiny": ModeRecipe(128, 450, 320, (0.08, 0.27, 0.15, 0.4, 0.1), 11.5),
-    "small": ModeRecipe(88, 1000, 640, (0.06, 0.25, 0.17, 0.42, 0.1), 10.5),
-    "base": ModeRecipe(32, 2400, 1344, (0.03, 0.13, 0.14, 0.46, 0.24), 10.0),
-    "large": ModeRecipe(20, 3000, 1536, (0.03, 0.1, 0.12, 0.5, 0.25), 10.0),
-    "gundam": ModeRecipe(84, 3400, 2304, (0.02, 0.05, 0.1, 0.55, 0.28), 11.0),
+    "small": ModeRecipe(96, 1000, 640, (0.06, 0.25, 0.17, 0.42, 0.1), 10.5),
+    "base": ModeRecipe(40, 2400, 1344, (0.03, 0.13, 0.14, 0.46, 0.24), 10.0),
+    "large": ModeRecipe(24, 3000, 1536, (0.03, 0.1, 0.12, 0.5, 0.25), 10.0),
+    "gundam": ModeRecipe(120, 3400, 2304, (0.02, 0.05, 0.1, 0.55, 0.28), 11.0),
 }
 GLOBAL_VIEW_COST = 2.56
 STAGE_MODES = {
     "start": {"start": 1.0},
-    "views": {"small": 0.7, "tiny": 0.15, "base": 0.15},
-    "all": {"small": 0.33, "tiny": 0.07, "base": 0.25, "large": 0.05, "gundam": 0.30},
+    "views": {"small": 0.68, "tiny": 0.1, "base": 0.22},
+    "all": {"small": 0.32, "tiny": 0.05, "base": 0.26, "large": 0.04, "gundam": 0.33},
 }
 MAX_SLOT_BYTES = 80_000_000
 
@@ -82,7 +84,10 @@ class BatchPlan:
         resolution = self.resolution
         grid = resolution.crop_grid
         if grid.num_views:
-            return min(grid.columns * LOCAL_VIEW_SIZE / self.width, grid.rows * LOCAL_VIEW_SIZE / self.height)
+            return min(
+                grid.columns * LOCAL_VIEW_SIZE / self.width,
+                grid.rows * LOCAL_VIEW_SIZE / self.height,
+            )
         if resolution.keep_aspect:
             return resolution.base_size / max(self.width, self.height)
         return min(resolution.base_size / self.width, resolution.base_size / self.height)
@@ -103,7 +108,7 @@ def draw_plan(seed: int, index: int, stage: str) -> BatchPlan:
     return BatchPlan(index, mode, width, height)
 
 
-def start_page(rng: random.Random) -> tuple[int, int]:
+def start_page(_: random.Random) -> tuple[int, int]:
     return START_SIZE, START_SIZE
 
 
@@ -160,8 +165,9 @@ PAGE_SIZES = {
 
 @dataclass(frozen=True)
 class BatchArrays:
-    """ink: uint8 (pages, height, width). labels: uint8 (pages, height // 8, width // 4). ids: int16 (pages, tokens).
-    spans: int16 (pages, 2), where the answer begins and ends in ids. warp: float32 (pages, 2, 3), as affine_grid's."""
+    """ink: uint8 (pages, height, width). labels: uint8 (pages, height // 8, width // 4). ids: int16
+    (pages, tokens). spans: int16 (pages, 2), where the answer begins and ends in ids. warp: float32
+    (pages, 2, 3), as affine_grid's."""
 
     ink: np.ndarray
     labels: np.ndarray
@@ -201,7 +207,9 @@ class PageFactory:
             page, arrays.warp[index] = warp_page(page, rng)
             self.write_answer(page, arrays.ids[index], arrays.spans[index], rng)
 
-    def print_page(self, plan: BatchPlan, ink: np.ndarray, labels: np.ndarray, corpus: Corpus) -> Page:
+    def print_page(
+        self, plan: BatchPlan, ink: np.ndarray, labels: np.ndarray, corpus: Corpus
+    ) -> Page:
         rng, recipe = corpus.rng, plan.recipe
         ink[:], labels[:] = 0, 0
         kind = rng.choices(KINDS, recipe.kinds)[0]
@@ -211,9 +219,13 @@ class PageFactory:
         fullness = rng.uniform(0.45 if kind in ("page", "columns") else 0.25, 1.0)
         budget = int(fullness * recipe.max_chars)
         canvas = Canvas(self.atlas, ink, labels)
-        return set_page(canvas, self.atlas, corpus, kind=kind, sizes=(smallest, largest), budget=budget)
+        return set_page(
+            canvas, self.atlas, corpus, kind=kind, sizes=(smallest, largest), budget=budget
+        )
 
-    def write_answer(self, page: Page, ids: np.ndarray, span: np.ndarray, rng: random.Random) -> None:
+    def write_answer(
+        self, page: Page, ids: np.ndarray, span: np.ndarray, rng: random.Random
+    ) -> None:
         prompt, answer = draw_task(page, rng)
         prompt_ids = self.tokenizer.encode(prompt)
         all_ids = [*prompt_ids, *self.tokenizer.encode(answer), EOS_ID][: len(ids)]
@@ -223,9 +235,12 @@ class PageFactory:
 
 
 def warp_page(page: Page, rng: random.Random) -> tuple[Page, np.ndarray]:
-    """Turns, shrinks and shifts a page a little: its new boxes, and the inverse in affine_grid's coordinates."""
+    """Turns, shrinks and shifts a page a little: its new boxes, and the inverse in affine_grid's
+    coordinates."""
     kind = rng.random()
-    angle = math.radians(0.0 if kind < 0.35 else rng.uniform(-0.5, 0.5) if kind < 0.8 else rng.uniform(-1.6, 1.6))
+    angle = math.radians(
+        0.0 if kind < 0.35 else rng.uniform(-0.5, 0.5) if kind < 0.8 else rng.uniform(-1.6, 1.6)
+    )
     scale = rng.uniform(0.94, 1.0) if rng.random() < 0.5 else 1.0
     scale_x, scale_y = scale * rng.uniform(0.985, 1.0), scale * rng.uniform(0.985, 1.0)
     cos, sin = math.cos(angle), math.sin(angle)

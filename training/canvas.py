@@ -25,14 +25,15 @@ def load_blitter() -> ctypes.CDLL:
     pointer, integer, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
     library.blit_line.restype = real
     library.blit_line.argtypes = [
-        pointer, integer, integer, pointer, ctypes.c_char_p, integer, real, integer, real, real, integer, integer,
-        pointer, pointer, pointer, pointer, integer, integer,
+        pointer, integer, integer, pointer, ctypes.c_char_p, integer, real, integer, real, real,
+        integer, integer, pointer, pointer, pointer, pointer, integer, integer,
     ]  # fmt: skip
     return library
 
 
 class Canvas:
-    """ink: uint8 (height, width), 0 is paper. labels: uint8 (height // 8, width // 4), classes of charset."""
+    """ink: uint8 (height, width), 0 is paper. labels: uint8 (height // 8, width // 4), classes of
+    charset."""
 
     def __init__(self, atlas: Atlas, ink: np.ndarray, labels: np.ndarray) -> None:
         self.ink, self.labels = ink, labels
@@ -44,13 +45,20 @@ class Canvas:
         self._keep_alive = atlas
 
     def text(
-        self, face: Face, classes: bytes, x: float, baseline: int, *, tracking: float = 0.0, word_space: float = 0.0
+        self,
+        face: Face,
+        classes: bytes,
+        x: float,
+        baseline: int,
+        *,
+        tracking: float = 0.0,
+        word_space: float = 0.0,
     ) -> float:
         """Draws one line; returns the x where it ends. word_space is added to every blank."""
         return float(
             self._blit(
-                *self._page, classes, len(classes), x, baseline, tracking, word_space, face.index, *self._atlas,
-                face.ascent, face.descent,
+                *self._page, classes, len(classes), x, baseline, tracking, word_space,
+                face.index, *self._atlas, face.ascent, face.descent,
             )
         )  # fmt: skip
 
@@ -67,7 +75,8 @@ class Canvas:
         self.labels[max(0, y0) // 8 : -(-y1 // 8), max(0, x0) // 4 : -(-x1 // 4)] = 0
 
     def picture(self, x0: int, y0: int, x1: int, y1: int, rng: random.Random) -> None:
-        """Fills a rectangle with something that is no text: a gradient, stripes, noise, rings or a plot."""
+        """Fills a rectangle with something that is no text: a gradient, stripes, noise, rings or a
+        plot."""
         height, width = y1 - y0, x1 - x0
         vertical = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
         horizontal = np.linspace(-1, 1, width, dtype=np.float32)[None]
@@ -76,12 +85,20 @@ class Canvas:
         if kind == 0:
             values = vertical * rng.uniform(-1, 1) + horizontal * rng.uniform(-1, 1)
         elif kind == 1:
-            values = np.sin(frequency * (vertical * rng.uniform(-2, 2) + horizontal * rng.uniform(-2, 2)))
+            values = np.sin(
+                frequency * (vertical * rng.uniform(-2, 2) + horizontal * rng.uniform(-2, 2))
+            )
         elif kind == 2:
-            noise = np.random.default_rng(rng.getrandbits(32)).normal(size=(height // 8 + 1, width // 8 + 1))
+            noise = np.random.default_rng(rng.getrandbits(32)).normal(
+                size=(height // 8 + 1, width // 8 + 1)
+            )
             values = np.kron(noise, np.ones((8, 8)))[:height, :width].astype(np.float32) * 0.6
         elif kind == 3:
-            values = np.sin(frequency * 2 * np.hypot(vertical - rng.uniform(-1, 1), horizontal - rng.uniform(-1, 1)))
+            values = np.sin(
+                frequency
+                * 2
+                * np.hypot(vertical - rng.uniform(-1, 1), horizontal - rng.uniform(-1, 1))
+            )
         else:
             curve = np.sin(horizontal * frequency + rng.uniform(0, 6)) * rng.uniform(0.2, 0.8)
             values = np.where(np.abs(vertical - curve) < 0.04, 1.0, -0.9).astype(np.float32)

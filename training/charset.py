@@ -1,8 +1,10 @@
-"""The characters that pages are printed with, and their classes in the character map (0 is blank)."""
+"""The characters that pages are printed with, and their classes in the character map (0 is
+blank)."""
 
 ASCII = "".join(map(chr, range(33, 127)))
-LATIN_1 = "".join(map(chr, (code for code in range(0xA1, 0x100) if code not in (0xAD, 0xAF, 0xB5))))
-TYPOGRAPHIC = "–—‘’“”„…•€œŒ"
+NOT_IN_EVERY_FONT = (0xAD, 0xAF, 0xB5)
+LATIN_1 = "".join(map(chr, sorted(set(range(0xA1, 0x100)) - set(NOT_IN_EVERY_FONT))))
+TYPOGRAPHIC = "–—‘’“”„…•€œŒ"  # noqa: RUF001
 CHARACTERS = " " + ASCII + LATIN_1 + TYPOGRAPHIC
 NUM_CHARACTERS = len(CHARACTERS)
 CHARACTER_CLASS = {character: index for index, character in enumerate(CHARACTERS)}

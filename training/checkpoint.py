@@ -1,4 +1,5 @@
-"""Weights under the published tensor names, in safetensors shards. The experts' tensors are split and joined here."""
+"""Weights under the published tensor names, in safetensors shards. The experts' tensors are split
+and joined here."""
 
 import json
 import re
@@ -14,7 +15,13 @@ from training.nano import CONFIG_PATH, Nano, load_config
 MAX_SHARD_BYTES = 12_000_000
 STACKED = re.compile(r"(.*\.mlp\.experts)\.(gate_proj|up_proj|down_proj)$")
 SINGLE = re.compile(r"(.*\.mlp\.experts)\.(\d+)\.(gate_proj|up_proj|down_proj)\.weight$")
-GENERATION_CONFIG = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, "temperature": 0.0, "do_sample": False}
+GENERATION_CONFIG = {
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 2,
+    "temperature": 0.0,
+    "do_sample": False,
+}
 
 
 def to_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -38,7 +45,10 @@ def from_published(published: dict[str, Tensor]) -> dict[str, Tensor]:
             experts.setdefault(f"{single[1]}.{single[3]}", {})[int(single[2])] = tensor
         else:
             state[name] = tensor
-    stacked = {name: torch.stack([parts[index] for index in sorted(parts)]) for name, parts in experts.items()}
+    stacked = {
+        name: torch.stack([parts[index] for index in sorted(parts)])
+        for name, parts in experts.items()
+    }
     return state | stacked
 
 
@@ -60,7 +70,10 @@ def save_checkpoint(state: dict[str, Tensor], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob("model*.safetensors*"):
         old.unlink()
-    tensors = {name: value.to(torch.bfloat16).cpu().contiguous() for name, value in to_published(state).items()}
+    tensors = {
+        name: value.to(torch.bfloat16).cpu().contiguous()
+        for name, value in to_published(state).items()
+    }
     shards = split_into_shards(tensors)
     weight_map = {}
     for number, shard in enumerate(shards, 1):
@@ -71,7 +84,9 @@ def save_checkpoint(state: dict[str, Tensor], directory: Path) -> None:
     total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     (directory / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n")
-    (directory / "generation_config.json").write_text(json.dumps(GENERATION_CONFIG, indent=1) + "\n")
+    (directory / "generation_config.json").write_text(
+        json.dumps(GENERATION_CONFIG, indent=1) + "\n"
+    )
     shutil.copyfile(CONFIG_PATH, directory / "config.json")
 
 

@@ -1,4 +1,5 @@
-"""Text to print: pseudo-sentences in four languages, numbers, codes, and what could be mistaken for markup."""
+"""Text to print: pseudo-sentences in four languages, numbers, codes, and what could be mistaken for
+markup."""
 
 import random
 import string
@@ -12,27 +13,80 @@ WORD_LISTS = {"en": "american-english", "de": "ngerman", "fr": "french", "es": "
 MAX_WORD_LENGTH = 17
 
 FREQUENT = {
-    "en": "the of and to in is was for on that with as by at from it his be this had not are but which have or an "
-    "they you were their one all we can her has there been if more when will would who so no said what up its "
-    "about into than them only other new some could time these two may then do first any my now such like our "
-    "over man me even most made after also did many before must through back years where much your way well down "
-    "should because each just those people how too little state good very make world still own see men work long",
-    "de": "der die das und in den von zu mit sich auf für ist im dem nicht ein eine als auch es an werden aus er "
-    "hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur "
-    "bis mehr durch man sein wurde sei wenn können schon während größer früher möglich müssen daß gegenüber",
-    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec son "
-    "aux ou cette mais comme on tout nous sa été même leur ses être où très fait elle après ans deux entre sans "
-    "première siècle déjà là voilà côté français étaient c'est d'une l'on qu'il",
-    "es": "de la que el en y a los se del las un por con no una su para es al lo como más o pero sus le ha me si "
-    "sin sobre este ya entre cuando todo esta ser son dos también fue había era muy años hasta desde está mi "
-    "porque qué sólo han yo hay vez puede todos así nos ni parte tiene él uno donde bien tiempo mismo",
+    "en": "the of and to in is was for on that with as by at from it his be this had not are "
+    "but which have or an they you were their one all we can her has there been if more "
+    "when will would who so no said what up its about into than them only other new some "
+    "could time these two may then do first any my now such like our over man me even "
+    "most made after also did many before must through back years where much your way "
+    "well down should because each just those people how too little state good very make "
+    "world still own see men work long",
+    "de": "der die das und in den von zu mit sich auf für ist im dem nicht ein eine als auch es "
+    "an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über "
+    "einen so zum war haben nur oder aber vor zur bis mehr durch man sein wurde sei wenn "
+    "können schon während größer früher möglich müssen daß gegenüber",
+    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se "
+    "ce il sont avec son aux ou cette mais comme on tout nous sa été même leur ses être "
+    "où très fait elle après ans deux entre sans première siècle déjà là voilà côté "
+    "français étaient c'est d'une l'on qu'il",
+    "es": "de la que el en y a los se del las un por con no una su para es al lo como más o "
+    "pero sus le ha me si sin sobre este ya entre cuando todo esta ser son dos también "
+    "fue había era muy años hasta desde está mi porque qué sólo han yo hay vez puede "
+    "todos así nos ni parte tiene él uno donde bien tiempo mismo",
 }
 HOSTILE = (
-    "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", "<|User|>", "<image>", "<td>", "</td>", "<tr>",
-    "</tr>", "<table>", "[[12, 5]]", "[[0, 0, 999, 999]]", "<script>", "</script>", "alert(1)", "&lt;", "&gt;",
-    "&amp;", "__import__('os')", "os.system('id')", "eval(x)", "#", "##", "**bold**", "`code`", "$HOME", "rm -rf /",
-    "C:\\temp\\a.txt", "../../etc", "{{7*7}}", "${x}", "%s", "\\[x\\]", "\\n", "<b>", "</b>", "<br/>", "' OR 1=1",
-    "--", "|", "---", "<eos>", "<lazy>", "a&b", "~/.ssh", "{\"a\": 1}", "import os", "if x:", "!=", "=>", "->",
+    "<|ref|>",
+    "<|/ref|>",
+    "<|det|>",
+    "<|/det|>",
+    "<|grounding|>",
+    "<|User|>",
+    "<image>",
+    "<td>",
+    "</td>",
+    "<tr>",
+    "</tr>",
+    "<table>",
+    "[[12, 5]]",
+    "[[0, 0, 999, 999]]",
+    "<script>",
+    "</script>",
+    "alert(1)",
+    "&lt;",
+    "&gt;",
+    "&amp;",
+    "__import__('os')",
+    "os.system('id')",
+    "eval(x)",
+    "#",
+    "##",
+    "**bold**",
+    "`code`",
+    "$HOME",
+    "rm -rf /",
+    "C:\\temp\\a.txt",
+    "../../etc",
+    "{{7*7}}",
+    "${x}",
+    "%s",
+    "\\[x\\]",
+    "\\n",
+    "<b>",
+    "</b>",
+    "<br/>",
+    "' OR 1=1",
+    "--",
+    "|",
+    "---",
+    "<eos>",
+    "<lazy>",
+    "a&b",
+    "~/.ssh",
+    '{"a": 1}',
+    "import os",
+    "if x:",
+    "!=",
+    "=>",
+    "->",
 )
 SENTENCE_ENDS = (".",) * 15 + ("?", "?", "!", ":", "…")
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation
@@ -103,7 +157,9 @@ class Corpus:
         if kind == 8:
             return f"{rng.randint(1, 31)}.{rng.randint(1, 12)}.{rng.randint(1900, 2030)}"
         if kind == 9:
-            return f"{rng.uniform(0, 10 ** rng.randint(1, 4)):.2f}".replace(".", ",") + rng.choice(("", " €", ""))
+            return f"{rng.uniform(0, 10 ** rng.randint(1, 4)):.2f}".replace(".", ",") + rng.choice(
+                ("", " €", "")
+            )
         if kind == 10:
             return f"+{rng.randint(1, 99)} {rng.randint(100, 9999)} {rng.randint(1000, 999999)}"
         return f"-{rng.randrange(1000)}"
@@ -127,7 +183,7 @@ class Corpus:
             return f"www.{word()}.net/?{word()[:3]}={rng.randrange(100)}&{word()[:2]}={word()}"
         if kind == 7:
             return f"/{word()[:4]}/{word()}.{rng.choice(('py', 'txt', 'html', 'json'))}"
-        return f"{rng.choice(string.ascii_uppercase)}{rng.choice(string.ascii_uppercase)}-{rng.randrange(100000)}"
+        return f"{''.join(rng.choices(string.ascii_uppercase, k=2))}-{rng.randrange(100000)}"
 
     def random_string(self) -> str:
         rng = self.rng
@@ -148,7 +204,9 @@ class Corpus:
             elif style == "strings":
                 yield self.random_string()
             elif style == "code":
-                yield from (rng.choice(HOSTILE) if rng.random() < 0.5 else self.identifier()).split()
+                yield from (
+                    rng.choice(HOSTILE) if rng.random() < 0.5 else self.identifier()
+                ).split()
             else:
                 yield from self._mixed().split()
 
@@ -191,7 +249,7 @@ class Corpus:
     def _punctuated(self, word: str, *, is_last: bool) -> tuple[str, ...]:
         rng = self.rng
         if self.is_typographic:
-            word = word.replace("'", "’")
+            word = word.replace("'", "’")  # noqa: RUF001
         if is_last:
             return (word + rng.choice(SENTENCE_ENDS),)
         draw = rng.random()
@@ -205,7 +263,7 @@ class Corpus:
             opening, closing = CURLY_QUOTES[self.language] if self.is_typographic else '""'
             return (opening + word + closing,)
         if draw < 0.15:
-            return (word, rng.choice("–—") if self.is_typographic else "-")
+            return (word, rng.choice("\u2013\u2014") if self.is_typographic else "-")
         return (word,)
 
 

@@ -1,4 +1,5 @@
-"""What paper, printer, scanner and file format do to a page. Runs on the training device, on whole batches."""
+"""What paper, printer, scanner and file format do to a page. Runs on the training device, on whole
+batches."""
 
 import math
 
@@ -7,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 JPEG_LUMINANCE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
     49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
 JPEG_SHARE, FAX_SHARE, INVERTED_SHARE = 0.25, 0.07, 0.06
@@ -25,7 +27,8 @@ def chosen(share: float, like: Tensor) -> Tensor:
 
 
 def damage(ink: Tensor, warp: Tensor) -> Tensor:
-    """ink: uint8 (pages, height, width), 255 is ink -> brightness (pages, 1, height, width), 0 is ink, 1 is paper."""
+    """ink: uint8 (pages, height, width), 255 is ink -> brightness (pages, 1, height, width), 0 is
+    ink, 1 is paper."""
     x = ink[:, None].float() / 255
     grid = functional.affine_grid(warp, list(x.shape), align_corners=False)
     x = functional.grid_sample(x, grid, mode="bilinear", align_corners=False).clamp(1e-6, 1)
@@ -62,13 +65,14 @@ def compress(y: Tensor) -> Tensor:
     num_pages = math.ceil(JPEG_SHARE * y.shape[0])
     height, width = (side // 8 * 8 for side in y.shape[-2:])
     cosines = cosine_matrix(y.device)
-    blocks = y[:num_pages, 0, :height, :width].reshape(num_pages, height // 8, 8, width // 8, 8).transpose(2, 3)
-    quality = uniform(25, 90, blocks, 1, 1, 1, 1)
+    transform = torch.kron(cosines, cosines)  # (64, 64): both directions at once
+    blocks = y[:num_pages, 0, :height, :width].reshape(num_pages, height // 8, 8, width // 8, 8)
+    blocks = blocks.transpose(2, 3).reshape(num_pages, -1, 64) - 0.5
+    quality = uniform(25, 90, blocks, 1, 1)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
-    table = torch.tensor(JPEG_LUMINANCE, device=y.device, dtype=y.dtype).view(8, 8)
-    steps = (table * scale).clamp(min=1) / 255
-    coefficients = cosines @ (blocks - 0.5) @ cosines.T
-    blocks = cosines.T @ (torch.round(coefficients / steps) * steps) @ cosines + 0.5
+    steps = (torch.tensor(JPEG_LUMINANCE, device=y.device) * scale).clamp(min=1) / 255
+    coefficients = torch.round(blocks @ transform.T / steps) * steps
+    blocks = (coefficients @ transform + 0.5).view(num_pages, height // 8, width // 8, 8, 8)
     y = y.clone()
     y[:num_pages, 0, :height, :width] = blocks.transpose(2, 3).reshape(num_pages, height, width)
     return y.clamp(0, 1)

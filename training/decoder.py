@@ -1,7 +1,8 @@
-"""DeepSeek's decoder in plain PyTorch, for training and measuring: RoPE, SwiGLU, routed and shared experts.
+"""DeepSeek's decoder in plain PyTorch, for training and measuring: RoPE, SwiGLU, routed and shared
+experts.
 
-Names and arithmetic are the published checkpoint's, but the experts of a layer are kept as three tensors.
-"""
+Names and arithmetic are the published checkpoint's, but the experts of a layer are kept as three
+tensors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,9 @@ class RmsNorm(nn.Module):
         return normed.to(x.dtype) * self.weight
 
 
-def rope_angles(start: int, end: int, head_dim: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def rope_angles(
+    start: int, end: int, head_dim: int, theta: float, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Cosine and sine, each (positions, head_dim / 2)."""
     frequencies = theta ** (-torch.arange(0, head_dim, 2, device=device).float() / head_dim)
     angles = torch.outer(torch.arange(start, end, device=device).float(), frequencies)
@@ -91,7 +94,9 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, width, bias=False)
         self.o_proj = nn.Linear(width, width, bias=False)
 
-    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], cache: KeyValueCache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, angles: tuple[Tensor, Tensor], cache: KeyValueCache | None = None
+    ) -> Tensor:
         batch, length, width = x.shape
         query, key, value = (
             layer(x).view(batch, length, self.num_heads, -1).transpose(1, 2)
@@ -100,7 +105,9 @@ class Attention(nn.Module):
         query, key = rotate(query, angles), rotate(key, angles)
         if cache is not None:
             key, value = cache.extend(key, value)
-        out = functional.scaled_dot_product_attention(query, key, value, is_causal=length > 1)
+        out = functional.scaled_dot_product_attention(
+            query, key, value, is_causal=cache is None or length > 1
+        )
         return self.o_proj(out.transpose(1, 2).reshape(batch, length, width))
 
 
@@ -132,8 +139,12 @@ class Experts(nn.Module):
         num_experts, inner, width = self.gate_proj.shape
         gate = functional.linear(x, self.gate_proj.reshape(num_experts * inner, width))
         up = functional.linear(x, self.up_proj.reshape(num_experts * inner, width))
-        hidden = (functional.silu(gate) * up).unflatten(-1, (num_experts, inner)) * weights[..., None]
-        return functional.linear(hidden.flatten(-2), self.down_proj.permute(1, 0, 2).reshape(width, -1))
+        hidden = (functional.silu(gate) * up).unflatten(-1, (num_experts, inner)) * weights[
+            ..., None
+        ]
+        return functional.linear(
+            hidden.flatten(-2), self.down_proj.permute(1, 0, 2).reshape(width, -1)
+        )
 
 
 class MixtureOfExperts(nn.Module):
@@ -142,7 +153,9 @@ class MixtureOfExperts(nn.Module):
         self.top_k = config.num_experts_per_token
         self.gate = nn.Linear(config.hidden_size, config.num_experts, bias=False)
         self.experts = Experts(config)
-        self.shared_experts = Mlp(config.hidden_size, config.expert_size * config.num_shared_experts)
+        self.shared_experts = Mlp(
+            config.hidden_size, config.expert_size * config.num_shared_experts
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The output, and the loss that keeps the experts evenly used."""
@@ -162,7 +175,11 @@ class DecoderLayer(nn.Module):
         self.self_attn = Attention(config)
         self.post_attention_layernorm = RmsNorm(config.hidden_size, config.rms_norm_eps)
         self.is_dense = index == 0
-        self.mlp = Mlp(config.hidden_size, config.intermediate_size) if self.is_dense else MixtureOfExperts(config)
+        self.mlp = (
+            Mlp(config.hidden_size, config.intermediate_size)
+            if self.is_dense
+            else MixtureOfExperts(config)
+        )
 
     def forward(
         self, x: Tensor, angles: tuple[Tensor, Tensor], cache: KeyValueCache | None = None

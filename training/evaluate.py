@@ -1,7 +1,8 @@
-"""Measures a checkpoint, or Tesseract, on the held-out pages: error rate and boxes per category and mode.
+"""Measures a checkpoint, or Tesseract, on the held-out pages: error rate and boxes per category and
+mode.
 
-    python -m training.evaluate --model models/nano --pages .train/heldout --report report.json
-    python -m training.evaluate --tesseract --pages .train/heldout --report tesseract.json
+python -m training.evaluate --model models/nano --pages .train/heldout --report report.json
+python -m training.evaluate --tesseract --pages .train/heldout --report tesseract.json
 """
 
 import argparse
@@ -9,7 +10,6 @@ import json
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,15 @@ PROMPTS = {
     "markdown": ["\n", (GROUNDING,), "Convert the document to markdown."],
 }
 GROUNDED_CATEGORIES = {
-    "lines": ("paragraph-small", "page-small", "page-base", "table-small", "scan-small", "a4", "columns-a4"),
+    "lines": (
+        "paragraph-small",
+        "page-small",
+        "page-base",
+        "table-small",
+        "scan-small",
+        "a4",
+        "columns-a4",
+    ),
     "markdown": ("mixed-base", "mixed-a4", "a4", "table-base"),
 }
 TESSERACT_LANGUAGES = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa"}
@@ -61,7 +69,9 @@ class Score:
             answered, expected = parse_tags(answer), parse_tags(truth)
             self.boxes += len(expected)
             self.overlap += sum(mean_overlap(answered, expected))
-            self.labels_right += sum(a.ref == t.ref for a, t in zip(answered, expected, strict=False))
+            self.labels_right += sum(
+                a.ref == t.ref for a, t in zip(answered, expected, strict=False)
+            )
 
     def merge(self, other: "Score") -> None:
         for name, value in asdict(other).items():
@@ -90,13 +100,17 @@ class Reader:
         torch.backends.cuda.enable_cudnn_sdp(False)
 
     @torch.no_grad()
-    def read(self, images: list[np.ndarray], mode: str, prompt: str, max_new_tokens: int) -> list[str]:
+    def read(
+        self, images: list[np.ndarray], mode: str, prompt: str, max_new_tokens: int
+    ) -> list[str]:
         """images: of one size."""
         height, width, _ = images[0].shape
         resolution = resolve(Mode(mode), width, height)
         views = [make_views(image, resolution) for image in images]
         image_tokens = self.encode(views, resolution.crop_grid)
-        ids = torch.tensor([self.tokenizer.encode(PROMPTS[prompt])] * len(images), device=self.device)
+        ids = torch.tensor(
+            [self.tokenizer.encode(PROMPTS[prompt])] * len(images), device=self.device
+        )
         answers = self.nano.generate(image_tokens, ids, max_new_tokens)
         return [self.tokenizer.decode(answer) for answer in answers]
 
@@ -120,7 +134,9 @@ def jobs(pages: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[st
     return grouped
 
 
-def measure_network(options: argparse.Namespace, pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def measure_network(
+    options: argparse.Namespace, pages: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     reader = Reader(options.model, options.device, batch_size=options.batch_size)
     part, num_parts = options.part
     rows = []
@@ -132,48 +148,74 @@ def measure_network(options: argparse.Namespace, pages: list[dict[str, Any]]) ->
         for start in range(0, len(group), reader.batch_size):
             batch = group[start : start + reader.batch_size]
             images = [load_image(options.pages / page["name"]) for page in batch]
-            for page, answer in zip(batch, reader.read(images, mode, prompt, MAX_NEW_TOKENS[mode]), strict=True):
+            for page, answer in zip(
+                batch, reader.read(images, mode, prompt, MAX_NEW_TOKENS[mode]), strict=True
+            ):
                 score.add(answer, page, prompt)
                 if options.keep_answers:
-                    rows.append({"name": page["name"], "mode": mode, "prompt": prompt, "answer": answer})
+                    rows.append(
+                        {"name": page["name"], "mode": mode, "prompt": prompt, "answer": answer}
+                    )
         score.seconds = time.time() - began
         rows.append({"category": category, "mode": mode, "prompt": prompt, **asdict(score)})
         print(format_row(rows[-1]), flush=True)
     return rows
 
 
-def measure_tesseract(options: argparse.Namespace, pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def measure_tesseract(
+    options: argparse.Namespace, pages: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     scores: dict[str, Score] = defaultdict(Score)
     for page in pages:
         began = time.time()
-        scores[page["category"]].add(run_tesseract(options.pages / page["name"], page["language"]), page, "text")
+        scores[page["category"]].add(
+            run_tesseract(options.pages / page["name"], page["language"]), page, "text"
+        )
         scores[page["category"]].seconds += time.time() - began
-    rows = [{"category": name, "mode": "tesseract", "prompt": "text", **asdict(score)} for name, score in scores.items()]
+    rows = [
+        {"category": name, "mode": "tesseract", "prompt": "text", **asdict(score)}
+        for name, score in scores.items()
+    ]
     for row in rows:
         print(format_row(row))
     return rows
 
 
 def run_tesseract(path: Path, language: str) -> str:
-    command = ["tesseract", str(path), "stdout", "-l", TESSERACT_LANGUAGES[language], "--dpi", "150"]
+    command = [
+        "tesseract",
+        str(path),
+        "stdout",
+        "-l",
+        TESSERACT_LANGUAGES[language],
+        "--dpi",
+        "150",
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def format_row(row: dict[str, Any]) -> str:
     rate = 100 * row["edits"] / max(1, row["characters"])
     boxes = row["boxes"]
-    overlap = f"IoU {row['overlap'] / boxes:.3f} refs {100 * row['labels_right'] / boxes:.1f}%" if boxes else ""
+    overlap = (
+        f"IoU {row['overlap'] / boxes:.3f} refs {100 * row['labels_right'] / boxes:.1f}%"
+        if boxes
+        else ""
+    )
     name = f"{row['category']:16} {row['mode']:9} {row['prompt']:8}"
-    return f"{name} {rate:6.2f}%  exact {row['exact']}/{row['pages']}  {row['seconds']:6.1f} s  {overlap}"
+    exact = f"exact {row['exact']}/{row['pages']}"
+    return f"{name} {rate:6.2f}%  {exact}  {row['seconds']:6.1f} s  {overlap}"
 
 
-def parse_part(text: str) -> Iterable[int]:
+def parse_part(text: str) -> tuple[int, int]:
     part, num_parts = text.split("/")
     return int(part), int(num_parts)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", type=Path, default=Path("models/nano"))
     parser.add_argument("--pages", type=Path, default=Path(".train/heldout"))
     parser.add_argument("--report", type=Path)
@@ -188,7 +230,9 @@ def main() -> None:
     pages = [page for page in pages if not options.only or page["category"] in options.only]
     rows = (measure_tesseract if options.tesseract else measure_network)(options, pages)
     if options.report:
-        options.report.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        options.report.write_text(
+            json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Pages for measuring: another renderer (Pillow with kerning), fonts and words that training never sees.
+"""Pages for measuring: another renderer (Pillow with kerning), fonts and words that training never
+sees.
 
-    python -m training.heldout_pages --assets .train/assets --out .train/heldout
+python -m training.heldout_pages --assets .train/assets --out .train/heldout
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ A4_AT_150_DPI = (1240, 1754)
 
 @dataclass(frozen=True)
 class HeldOutPage:
-    """text: what Free OCR shall answer; markdown and lines: the answers to the grounding prompts."""
+    """text: what Free OCR shall answer; markdown and lines: the answers to the grounding
+    prompts."""
 
     name: str
     category: str
@@ -44,7 +46,9 @@ class HeldOutPage:
 class Sheet:
     """One page in the making."""
 
-    def __init__(self, size: tuple[int, int], font: str, font_size: int, corpus: Corpus, fonts: Path) -> None:
+    def __init__(
+        self, size: tuple[int, int], font: str, font_size: int, corpus: Corpus, fonts: Path
+    ) -> None:
         self.rng, self.corpus = corpus.rng, corpus
         self.paper = self.rng.randint(225, 255)
         self.ink = self.rng.randint(0, 60)
@@ -72,7 +76,9 @@ class Sheet:
     def has_room(self) -> bool:
         return self.y + self.pitch <= self.bottom
 
-    def paragraph(self, words: Iterator[str], *, max_lines: int, max_chars: int = 10**6) -> list[Line]:
+    def paragraph(
+        self, words: Iterator[str], *, max_lines: int, max_chars: int = 10**6
+    ) -> list[Line]:
         lines: list[Line] = []
         current = ""
         count = 0
@@ -110,7 +116,11 @@ class Sheet:
         words = [self.corpus.word() for _ in range(self.rng.randint(2, 5))]
         words[0] = words[0][:1].upper() + words[0][1:]
         lines = self.paragraph(iter(words), max_lines=2)
-        self.add("title" if level == 1 else "sub_title", lines, ["#" * level + " " + " ".join(x.text for x in lines)])
+        self.add(
+            "title" if level == 1 else "sub_title",
+            lines,
+            ["#" * level + " " + " ".join(x.text for x in lines)],
+        )
         self.set_size(body)
         self.y += body // 2
 
@@ -129,7 +139,11 @@ class Sheet:
                 x = self.left + (index + 1) * width - 0.4 * self.size - self.font.getlength(cell)
                 boxes.append(self.put(cell, x).box)
             lines.append(Line(" ".join(cells), enclosing(boxes)))
-            markdown += [(TR,), *(part for cell in cells for part in ((TD,), cell, (TD_END,))), (TR_END,)]
+            markdown += [
+                (TR,),
+                *(part for cell in cells for part in ((TD,), cell, (TD_END,))),
+                (TR_END,),
+            ]
             self.y += self.pitch + 3
             if is_ruled:
                 self.draw.line((self.left, self.y - 2, self.right, self.y - 2), fill=self.ink)
@@ -153,7 +167,9 @@ class Sheet:
 
 def make_paragraph(sheet: Sheet) -> None:
     sheet.y += int(sheet.rng.random() * 0.4 * (sheet.bottom - sheet.y))
-    sheet.add_text(sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(2, 6)))
+    sheet.add_text(
+        sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(2, 6))
+    )
 
 
 def make_page(sheet: Sheet) -> None:
@@ -162,7 +178,9 @@ def make_page(sheet: Sheet) -> None:
     while sheet.has_room() and sheet.page.num_chars < limit:
         rest = limit - sheet.page.num_chars
         sheet.add_text(
-            sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(3, 9), max_chars=rest)
+            sheet.paragraph(
+                sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(3, 9), max_chars=rest
+            )
         )
         sheet.y += int(0.6 * sheet.pitch)
 
@@ -178,7 +196,11 @@ def make_a4(sheet: Sheet) -> None:
     while sheet.has_room() and sheet.page.num_chars < target:
         limit = target - sheet.page.num_chars
         sheet.add_text(
-            sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(4, 12), max_chars=limit)
+            sheet.paragraph(
+                sheet.corpus.stream("sentences"),
+                max_lines=sheet.rng.randint(4, 12),
+                max_chars=limit,
+            )
         )
         sheet.y += int(0.6 * sheet.pitch)
 
@@ -192,7 +214,11 @@ def make_columns(sheet: Sheet) -> None:
         sheet.left, sheet.right, sheet.y = start, start + width, top
         before = sheet.page.num_chars
         while sheet.has_room() and sheet.page.num_chars - before < limit:
-            sheet.add_text(sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(4, 10)))
+            sheet.add_text(
+                sheet.paragraph(
+                    sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(4, 10)
+                )
+            )
             sheet.y += int(0.6 * sheet.pitch)
 
 
@@ -200,11 +226,16 @@ def make_mixed(sheet: Sheet) -> None:
     """Headings, a list, a table, a picture and paragraphs: what the markdown prompt is for."""
     sheet.heading(1)
     parts: list[Callable[[], None]] = [
-        lambda: sheet.heading(2), sheet.bullets, lambda: sheet.table(sheet.rng.randint(3, 6)), lambda: picture(sheet),
-    ]  # fmt: skip
+        lambda: sheet.heading(2),
+        sheet.bullets,
+        lambda: sheet.table(sheet.rng.randint(3, 6)),
+        lambda: picture(sheet),
+    ]
     sheet.rng.shuffle(parts)
     for part in parts:
-        sheet.add_text(sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(2, 4)))
+        sheet.add_text(
+            sheet.paragraph(sheet.corpus.stream("sentences"), max_lines=sheet.rng.randint(2, 4))
+        )
         sheet.y += sheet.pitch // 2
         if sheet.has_room():
             part()
@@ -213,14 +244,21 @@ def make_mixed(sheet: Sheet) -> None:
 
 def picture(sheet: Sheet) -> None:
     """A gradient with circles on it."""
-    width, height = int(0.6 * (sheet.right - sheet.left)), min(int(0.12 * sheet.page.height), sheet.bottom - sheet.y)
+    width, height = (
+        int(0.6 * (sheet.right - sheet.left)),
+        min(int(0.12 * sheet.page.height), sheet.bottom - sheet.y),
+    )
     if height < 60:
         return
     ramp = np.linspace(40, 210, width, dtype=np.uint8)[None].repeat(height, 0)
     image = Image.fromarray(ramp)
-    ImageDraw.Draw(image).ellipse((width // 4, height // 6, width // 2, height - height // 6), fill=90)
+    ImageDraw.Draw(image).ellipse(
+        (width // 4, height // 6, width // 2, height - height // 6), fill=90
+    )
     sheet.image.paste(image, (sheet.left, sheet.y))
-    sheet.page.blocks.append(Block("image", (sheet.left, sheet.y, sheet.left + width, sheet.y + height)))
+    sheet.page.blocks.append(
+        Block("image", (sheet.left, sheet.y, sheet.left + width, sheet.y + height))
+    )
     sheet.y += height
 
 
@@ -272,8 +310,11 @@ class FileFormat:
     quality: int = 85
 
 
-def scan(image: Image.Image, page: Page, rng: random.Random) -> tuple[Image.Image, Page, FileFormat]:
-    """One of the usual harms: turned, blurred, compressed, noise on coloured paper, one bit per pixel."""
+def scan(
+    image: Image.Image, page: Page, rng: random.Random
+) -> tuple[Image.Image, Page, FileFormat]:
+    """One of the usual harms: turned, blurred, compressed, noise on coloured paper, one bit per
+    pixel."""
     kind = rng.randrange(5)
     paper = image.getpixel((2, 2))
     if kind == 0:
@@ -283,7 +324,11 @@ def scan(image: Image.Image, page: Page, rng: random.Random) -> tuple[Image.Imag
         matrix = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
         return turned, page.transformed(matrix, np.zeros(2)), FileFormat(".jpg")
     if kind == 1:
-        return image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.0))), page, FileFormat(".jpg")
+        return (
+            image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.0))),
+            page,
+            FileFormat(".jpg"),
+        )
     if kind == 2:
         return image, page, FileFormat(".jpg", quality=40)
     pixels = np.asarray(image, np.float32)
@@ -327,13 +372,25 @@ def write_pages(out: Path, assets: Path, *, pages_per_category: int) -> None:
             file_name = f"{name}-{index:02d}{file_format.suffix}"
             image.save(out / file_name, optimize=True, quality=file_format.quality)
             lines, markdown = plain(grounded_lines(page)[1]), plain(grounded_markdown(page)[1])
-            entry = HeldOutPage(file_name, name, category.modes, **facts, text=page.text, lines=lines, markdown=markdown)
+            entry = HeldOutPage(
+                file_name,
+                name,
+                category.modes,
+                **facts,
+                text=page.text,
+                lines=lines,
+                markdown=markdown,
+            )
             entries.append(asdict(entry))
-    (out / "pages.json").write_text(json.dumps(entries, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (out / "pages.json").write_text(
+        json.dumps(entries, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--assets", type=Path, default=Path(".train/assets"))
     parser.add_argument("--out", type=Path, default=Path(".train/heldout"))
     parser.add_argument("--pages-per-category", type=int, default=12)

@@ -14,7 +14,7 @@ from training.corpus import Corpus
 from training.page import Block, Box, Line, Page, enclosing
 from training.vocabulary import TD, TD_END, TR, TR_END
 
-BULLETS = ("•", "•", "-", "–", "*")
+BULLETS = ("•", "•", "-", "\u2013", "*")
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,28 @@ class Column:
 class Typesetter:
     """Fills one canvas. The budget is the number of characters that may still be printed."""
 
-    def __init__(self, canvas: Canvas, atlas: Atlas, corpus: Corpus, sizes: tuple[int, int], budget: int) -> None:
+    def __init__(
+        self, canvas: Canvas, atlas: Atlas, corpus: Corpus, sizes: tuple[int, int], budget: int
+    ) -> None:
         self.canvas, self.atlas, self.corpus, self.rng = canvas, atlas, corpus, corpus.rng
-        self.sizes = [index for index, size in enumerate(SIZES) if sizes[0] <= size <= sizes[1]] or [0]
+        self.sizes = [
+            index for index, size in enumerate(SIZES) if sizes[0] <= size <= sizes[1]
+        ] or [0]
         self.budget = budget
         self.page = Page(canvas.width, canvas.height)
         self.font = self.rng.randrange(len(atlas.names))
         self.size = self._draw_size()
 
     def _draw_size(self) -> int:
-        """Small sizes are as likely as large ones: the index is uniform and sizes grow by about a tenth."""
+        """Small sizes are as likely as large ones: the index is uniform and sizes grow by about a
+        tenth."""
         return self.rng.choice(self.sizes)
 
     def style(self, *, size: int | None = None, font: int | None = None) -> Style:
         rng = self.rng
-        face = self.atlas.face(self.font if font is None else font, self.size if size is None else size)
+        face = self.atlas.face(
+            self.font if font is None else font, self.size if size is None else size
+        )
         spacing = rng.uniform(0.95, 1.35) if rng.random() < 0.7 else rng.uniform(0.9, 2.0)
         line_height = max(face.ascent + face.descent + 1, int(face.line_height * spacing))
         tracking = 0.0 if rng.random() < 0.75 else rng.uniform(0, 0.08 * face.size)
@@ -75,8 +82,11 @@ class Typesetter:
 
     # -- lines and paragraphs
 
-    def break_lines(self, style: Style, words: Iterator[str], width: float, max_lines: int) -> list[list[str]]:
-        """Greedy line breaking. A word wider than the line is cut; words stop when the budget is spent."""
+    def break_lines(
+        self, style: Style, words: Iterator[str], width: float, max_lines: int
+    ) -> list[list[str]]:
+        """Greedy line breaking. A word wider than the line is cut; words stop when the budget is
+        spent."""
         lines: list[list[str]] = [[]]
         used = 0.0
         for word in words:
@@ -96,13 +106,20 @@ class Typesetter:
             self.budget -= len(word) + 1
         return [line for line in lines if line]
 
-    def draw_line(self, style: Style, words: list[str], left: float, right: float, top: int, *, last: bool) -> Line:
+    def draw_line(
+        self, style: Style, words: list[str], left: float, right: float, top: int, *, last: bool
+    ) -> Line:
         text = " ".join(words)
         classes = encode_classes(text)
         width = style.face.text_width(classes, style.tracking)
         slack = max(0.0, right - left - width)
         word_space = 0.0
-        if style.align == "justify" and not last and len(words) > 1 and slack < 0.25 * (right - left):
+        if (
+            style.align == "justify"
+            and not last
+            and len(words) > 1
+            and slack < 0.25 * (right - left)
+        ):
             word_space = slack / (len(words) - 1)
         x = left + {"center": slack / 2, "right": slack}.get(style.align, 0.0)
         baseline = top + style.face.ascent
@@ -116,7 +133,13 @@ class Typesetter:
         return max(0, (column.bottom - column.y - style.ink_height) // style.line_height + 1)
 
     def flow(
-        self, column: Column, style: Style, words: Iterator[str], max_lines: int, *, indent: float = 0.0
+        self,
+        column: Column,
+        style: Style,
+        words: Iterator[str],
+        max_lines: int,
+        *,
+        indent: float = 0.0,
     ) -> list[Line]:
         """Sets words into the column and moves its y below them."""
         max_lines = min(max_lines, self.room(column, style))
@@ -136,7 +159,9 @@ class Typesetter:
         self.add_block("text", lines, (" ".join(line.text for line in lines),))
         return bool(lines)
 
-    def add_block(self, label: str, lines: list[Line], markdown: tuple[str | tuple[str], ...]) -> None:
+    def add_block(
+        self, label: str, lines: list[Line], markdown: tuple[str | tuple[str], ...]
+    ) -> None:
         if lines:
             box = enclosing([line.box for line in lines])
             self.page.blocks.append(Block(label, box, tuple(lines), markdown))
@@ -151,9 +176,12 @@ class Typesetter:
         style = self.style(size=size, font=font)
         num_words = rng.randint(1, 7)
         words = [self.corpus.word() for _ in range(num_words)]
-        words = [word[:1].upper() + word[1:] if i == 0 or rng.random() < 0.5 else word for i, word in enumerate(words)]
+        words = [
+            word[:1].upper() + word[1:] if i == 0 or rng.random() < 0.5 else word
+            for i, word in enumerate(words)
+        ]
         if level == 2 and rng.random() < 0.3:
-            words.insert(0, f"{rng.randint(1, 9)}{rng.choice(('.', ''))}{rng.choice(('', '.1', '1', '2'))}".rstrip())
+            words.insert(0, f"{rng.randint(1, 9)}{rng.choice(('.', '', '.1', '.2'))}")
         lines = self.flow(column, style, iter(words), 2)
         text = " ".join(line.text for line in lines)
         self.add_block("title" if level == 1 else "sub_title", lines, ("#" * level + " " + text,))
@@ -255,7 +283,11 @@ class Table:
                 break
             setter.budget -= len(text) + 1
             lines.append(Line(text, self.draw_row(cells)))
-            markdown += [(TR,), *(part for cell in cells for part in ((TD,), cell, (TD_END,))), (TR_END,)]
+            markdown += [
+                (TR,),
+                *(part for cell in cells for part in ((TD,), cell, (TD_END,))),
+                (TR_END,),
+            ]
             if ruled or boxed:
                 y = column.y + style.ink_height + (pitch - style.ink_height) // 2
                 setter.canvas.rule(column.left, y, column.right, y + 1, 200)
@@ -271,9 +303,15 @@ class Table:
             if not cell:
                 continue
             left = column.left + index * self.cell_width
-            x = left + (self.padding if alignment == "l" else self.cell_width - self.padding - self._width(cell))
+            x = left + (
+                self.padding
+                if alignment == "l"
+                else self.cell_width - self.padding - self._width(cell)
+            )
             baseline = column.y + style.face.ascent
-            end = self.setter.canvas.text(style.face, encode_classes(cell), x, baseline, tracking=style.tracking)
+            end = self.setter.canvas.text(
+                style.face, encode_classes(cell), x, baseline, tracking=style.tracking
+            )
             boxes.append((x, column.y, end, column.y + style.ink_height))
         return enclosing(boxes)
 
@@ -295,7 +333,9 @@ def set_page(
     if not setter.page.blocks:
         setter.budget = max(setter.budget, 12)
         fallback = Typesetter(canvas, atlas, corpus, (SIZES[0], SIZES[0]), 12)
-        fallback.paragraph(Column(4, canvas.width - 4, 4, canvas.height), fallback.style(), iter(["1"]), 1)
+        fallback.paragraph(
+            Column(4, canvas.width - 4, 4, canvas.height), fallback.style(), iter(["1"]), 1
+        )
         return fallback.page
     return setter.page
 

@@ -4,6 +4,7 @@ import mmap
 import multiprocessing
 import queue
 import random
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
@@ -18,7 +19,9 @@ STAGE_DELAY = 96
 class Loader:
     """Start it before the device is touched: the workers are forks of this process."""
 
-    def __init__(self, factory: PageFactory, *, seed: int, rank: int, num_workers: int, first_index: int) -> None:
+    def __init__(
+        self, factory: PageFactory, *, seed: int, rank: int, num_workers: int, first_index: int
+    ) -> None:
         self.factory, self.seed, self.rank = factory, seed, rank
         context = multiprocessing.get_context("fork")
         num_slots = min(num_workers + 6, STAGE_DELAY // 2)
@@ -27,9 +30,13 @@ class Loader:
         for slot in range(num_slots):
             self._free.put(slot)
         self._next_index = context.Value("q", first_index)
-        self._stage_starts: list[Synchronized[int]] = [context.Value("q", 0 if i == 0 else NEVER) for i in range(3)]
+        self._stage_starts: list[Synchronized[int]] = [
+            context.Value("q", 0 if i == 0 else NEVER) for i in range(3)
+        ]
         self._ready: dict[int, int] = {}
-        self._processes = [context.Process(target=self._work, daemon=True) for _ in range(num_workers)]
+        self._processes = [
+            context.Process(target=self._work, daemon=True) for _ in range(num_workers)
+        ]
 
     def start(self) -> None:
         for process in self._processes:
@@ -40,7 +47,11 @@ class Loader:
             process.terminate()
 
     def stage_of(self, index: int) -> str:
-        begun = [stage for stage, start in zip(STAGES, self._stage_starts, strict=True) if start.value <= index]
+        begun = [
+            stage
+            for stage, start in zip(STAGES, self._stage_starts, strict=True)
+            if start.value <= index
+        ]
         return begun[-1]
 
     def begin_stage(self, stage: str, index: int) -> None:
@@ -83,5 +94,11 @@ class Loader:
                 self._next_index.value += 1
             plan = self.plan(index)
             arrays = BatchArrays.in_buffer(memoryview(self._slots[slot]), plan)
-            self.factory.fill(plan, arrays, f"{self.seed} {self.rank}")
+            seed = f"{self.seed} {self.rank}"
+            try:
+                self.factory.fill(plan, arrays, seed)
+            except Exception:
+                # One page that cannot be set must not end a run; the traceback says which.
+                traceback.print_exc()
+                self.factory.fill(plan, arrays, f"{seed} again")
             self._done.put((index, slot))

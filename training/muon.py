@@ -6,7 +6,15 @@ import torch
 from torch import Tensor, nn
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-ADAM_NAMES = ("character_map", "pos", "embed", "lm_head", "mlp.gate.", "image_newline", "view_seperator")
+ADAM_NAMES = (
+    "character_map",
+    "pos",
+    "embed",
+    "lm_head",
+    "mlp.gate.",
+    "image_newline",
+    "view_seperator",
+)
 
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
@@ -14,11 +22,12 @@ def is_matrix(name: str, parameter: Tensor) -> bool:
 
 
 def matrix_shape(name: str, parameter: Tensor) -> tuple[int, int, int]:
-    """How a parameter is seen as a stack of matrices: q, k and v apart, experts apart, kernels flattened."""
+    """How a parameter is seen as a stack of matrices: q, k and v apart, experts apart, kernels
+    flattened."""
     if "qkv" in name:
         return 3, parameter.shape[0] // 3, parameter.shape[1]
     if parameter.ndim == 3:
-        return tuple(parameter.shape)
+        return parameter.shape[0], parameter.shape[1], parameter.shape[2]
     return 1, parameter.shape[0], parameter[0].numel()
 
 
@@ -36,9 +45,16 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon:
-    """Momentum, orthogonalised: K. Jordan et al. 2024, with weight decay and an update of constant root mean square."""
+    """Momentum, orthogonalised: K. Jordan et al. 2024, with weight decay and an update of constant
+    root mean square."""
 
-    def __init__(self, named: Iterable[tuple[str, Tensor]], *, momentum: float = 0.95, weight_decay: float = 0.05):
+    def __init__(
+        self,
+        named: Iterable[tuple[str, Tensor]],
+        *,
+        momentum: float = 0.95,
+        weight_decay: float = 0.05,
+    ):
         self.momentum, self.weight_decay = momentum, weight_decay
         self.groups: dict[tuple[int, int], list[tuple[Tensor, tuple[int, int, int]]]] = {}
         for name, parameter in named:
@@ -59,7 +75,10 @@ class Muon:
             pieces = update.split([shape[0] for _, shape in group])
             parameters = [parameter for parameter, _ in group]
             torch._foreach_mul_(parameters, 1 - learning_rate * self.weight_decay)
-            updates = [piece.reshape(parameter.shape) for piece, parameter in zip(pieces, parameters, strict=True)]
+            updates = [
+                piece.reshape(parameter.shape)
+                for piece, parameter in zip(pieces, parameters, strict=True)
+            ]
             torch._foreach_add_(parameters, updates, alpha=-learning_rate)
 
 
@@ -102,6 +121,13 @@ class Optimizer:
             "muon": self.muon.buffers,
             "adam": self.adam.state_dict(),
         }
+
+    @torch.no_grad()
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Goes on from other weights, with fresh momentum; what they do not name stays."""
+        for name, value in weights.items():
+            for copy in (self.master[name], self.average[name], self.live[name]):
+                copy.copy_(value)
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, dict]) -> None:

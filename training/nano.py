@@ -1,4 +1,5 @@
-"""The whole small network: Folio's own vision tower and the plain decoder, under the published names."""
+"""The whole small network: Folio's own vision tower and the plain decoder, under the published
+names."""
 
 import json
 from pathlib import Path
@@ -20,25 +21,34 @@ class NanoModel(DeepEncoder):
     """Everything below `model.` in the checkpoint."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__(DeepEncoderConfig.from_published(config["vision_config"], config["projector_config"]))
+        super().__init__(
+            DeepEncoderConfig.from_published(config["vision_config"], config["projector_config"])
+        )
         decoder = DecoderConfig.from_published(config["language_config"])
         self.decoder_config = decoder
         self.embed_tokens = nn.Embedding(decoder.vocab_size, decoder.hidden_size)
-        self.layers = nn.ModuleList(DecoderLayer(decoder, index) for index in range(decoder.num_layers))
+        self.layers = nn.ModuleList(
+            DecoderLayer(decoder, index) for index in range(decoder.num_layers)
+        )
         self.norm = RmsNorm(decoder.hidden_size, decoder.rms_norm_eps)
 
-    def image_tokens(self, global_views: Tensor, local_views: Tensor | None, crop_grid: CropGrid) -> Tensor:
+    def image_tokens(
+        self, global_views: Tensor, local_views: Tensor | None, crop_grid: CropGrid
+    ) -> Tensor:
         """Encoded views of a batch of pages -> (pages, num_image_tokens, hidden)."""
         assemble = torch.vmap(lambda g: self.assemble(g))
         if crop_grid == NO_CROPS or local_views is None:
             return assemble(global_views)
         pages = local_views.view(-1, crop_grid.num_views, *local_views.shape[1:])
-        return torch.vmap(lambda g, pieces: self.assemble(g, pieces, crop_grid))(global_views, pages)
+        return torch.vmap(lambda g, pieces: self.assemble(g, pieces, crop_grid))(
+            global_views, pages
+        )
 
     def decode(
         self, embeddings: Tensor, *, start: int = 0, caches: list[KeyValueCache] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(batch, tokens, hidden) -> hidden states after the last norm, and the mean balance loss."""
+        """(batch, tokens, hidden) -> hidden states after the last norm, and the mean balance
+        loss."""
         config = self.decoder_config
         head_dim = config.hidden_size // config.num_heads
         end = start + embeddings.shape[1]
@@ -56,7 +66,9 @@ class Nano(nn.Module):
         super().__init__()
         self.config = config
         self.model = NanoModel(config)
-        self.lm_head = nn.Linear(self.model.decoder_config.hidden_size, config["vocab_size"], bias=False)
+        self.lm_head = nn.Linear(
+            self.model.decoder_config.hidden_size, config["vocab_size"], bias=False
+        )
 
     def embed_prompt(self, image: Tensor, ids: Tensor) -> Tensor:
         """bos, the image's tokens, then the text: (batch, 1 + image tokens + text, hidden)."""
@@ -78,13 +90,18 @@ class Nano(nn.Module):
             is_done |= token == EOS_ID
             if position % 32 == 0 and bool(is_done.all()):
                 break
-            hidden, _ = self.model.decode(self.model.embed_tokens(token)[:, None], start=position, caches=caches)
+            hidden, _ = self.model.decode(
+                self.model.embed_tokens(token)[:, None], start=position, caches=caches
+            )
         return [trim(ids) for ids in torch.stack(output, 1).tolist()]
 
     def _make_caches(self, like: Tensor, capacity: int) -> list[KeyValueCache]:
         config = self.model.decoder_config
         shape = (like.shape[0], config.num_heads, capacity, config.hidden_size // config.num_heads)
-        return [KeyValueCache(like.new_zeros(shape), like.new_zeros(shape)) for _ in range(config.num_layers)]
+        return [
+            KeyValueCache(like.new_zeros(shape), like.new_zeros(shape))
+            for _ in range(config.num_layers)
+        ]
 
 
 def trim(ids: list[int]) -> list[int]:
@@ -110,6 +127,8 @@ def initialise(nano: Nano) -> None:
     nn.init.normal_(nano.model.sam_model.pos_embed, 0.0, 0.02)
     nn.init.normal_(nano.model.vision_model.embeddings.class_embedding, 0.0, 0.02)
     nn.init.normal_(nano.model.vision_model.embeddings.position_embedding.weight, 0.0, 0.1)
-    nn.init.normal_(nano.model.projector.layers.weight, 0.0, nano.model.projector.layers.in_features**-0.5)
+    nn.init.normal_(
+        nano.model.projector.layers.weight, 0.0, nano.model.projector.layers.in_features**-0.5
+    )
     nn.init.normal_(nano.model.embed_tokens.weight, 0.0, 0.3)
     nn.init.normal_(nano.lm_head.weight, 0.0, 0.02)

@@ -15,7 +15,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """label: title, sub_title, text, table or image. markdown: its text as the markdown prompt answers it."""
+    """label: title, sub_title, text, table or image. markdown: its text as the markdown prompt
+    answers it."""
 
     label: str
     box: Box
@@ -44,7 +45,8 @@ class Page:
         return sum(len(line.text) + 1 for block in self.blocks for line in block.lines)
 
     def transformed(self, matrix: np.ndarray, shift: np.ndarray) -> "Page":
-        """The page after pixel -> centre + matrix @ (pixel - centre) + shift, its boxes upright again."""
+        """The page after pixel -> centre + matrix @ (pixel - centre) + shift, its boxes upright
+        again."""
         centre = np.array([self.width / 2, self.height / 2])
 
         def move(box: Box) -> Box:
@@ -55,7 +57,9 @@ class Page:
 
         blocks = [
             replace(
-                block, box=move(block.box), lines=tuple(replace(line, box=move(line.box)) for line in block.lines)
+                block,
+                box=move(block.box),
+                lines=tuple(replace(line, box=move(line.box)) for line in block.lines),
             )
             for block in self.blocks
         ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 TAGGED = re.compile(
-    r"<\|ref\|>(?P<ref>.*?)<\|/ref\|><\|det\|>\[\[(\d+), (\d+), (\d+), (\d+)\]\]<\|/det\|>(?P<text>.*?)"
-    r"(?=<\|ref\|>[^<]*<\|/ref\|><\|det\|>|\Z)",
+    r"<\|ref\|>(?P<ref>.*?)<\|/ref\|>"
+    r"<\|det\|>\[\[(\d+), (\d+), (\d+), (\d+)\]\]<\|/det\|>"
+    r"(?P<text>.*?)(?=<\|ref\|>[^<]*<\|/ref\|><\|det\|>|\Z)",
     re.DOTALL,
 )
 
@@ -62,9 +63,14 @@ def intersection_over_union(first: Box, second: Box) -> float:
 
 
 def mean_overlap(answer: list[Tagged], truth: list[Tagged]) -> list[float]:
-    """For each true box the overlap of the best answered box, each used once, greedily; 0 where none is left."""
+    """For each true box the overlap of the best answered box, each used once, greedily; 0 where
+    none is left."""
     pairs = sorted(
-        ((intersection_over_union(a.box, t.box), i, j) for i, a in enumerate(answer) for j, t in enumerate(truth)),
+        (
+            (intersection_over_union(a.box, t.box), i, j)
+            for i, a in enumerate(answer)
+            for j, t in enumerate(truth)
+        ),
         reverse=True,
     )
     best = [0.0] * len(truth)

@@ -1,42 +1,38 @@
-"""Trains models/nano. One process per GPU; a call may stop and the next one goes on from its state file.
+"""Trains models/nano. One process per GPU; a later call goes on from the state file of an earlier.
 
-    torchrun --nproc-per-node 4 -m training.train --state /tmp/nano.pt --total-seconds 1100 --call-seconds 540
+torchrun --nproc-per-node 4 -m training.train --total-seconds 3600 --out models/nano
 """
 
 import argparse
 import os
 import sys
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from training.atlas import load_atlas, training_fonts
-from training.batches import BatchArrays, BatchPlan, PageFactory
-from training.character_map import CharacterMap
-from training.checkpoint import save_checkpoint
+from training.batches import PageFactory
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.corpus import load_words
-from training.loader import STAGE_DELAY, Loader
+from training.loader import NEVER, STAGE_DELAY, Loader
 from training.muon import Optimizer
-from training.nano import Nano, initialise, load_config
-from training.views import Views, make_training_views
-from training.vocabulary import SPECIAL_TOKENS, VOCABULARY_SIZE, PageTokenizer
+from training.prefetch import Prefetcher
+from training.trainee import Trainee
+from training.vocabulary import PageTokenizer
 
 MUON_RATE, ADAM_RATE = 3e-3, 1.5e-3
 WARMUP_STEPS = 150
 DECAY_SHARE, LAST_RATE = 0.42, 0.02
-CORRUPTED_SHARE = 0.04
-BALANCE_WEIGHT = 0.01
 AVERAGE_EVERY = 8
-TOKEN_ROUNDING = 64
-# The network reads at 320 pixels once its loss there is below this; the share of time it may take at most.
+# It reads at 320 pixels once its loss there is below this; the share of time it may take at most.
 START_LOSS, START_SHARE, VIEWS_SHARE = 0.5, 0.1, 0.22
-MAPPED_PAGES = 0.4
+# The auxiliary loss is gone after this share of the time.
+MAP_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -50,88 +46,6 @@ class Process:
         return self.rank == 0
 
 
-class Trainee(nn.Module):
-    """The network and the auxiliary head that trains with it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.nano = Nano(load_config())
-        initialise(self.nano)
-        config = self.nano.model.config
-        self.character_map = CharacterMap(config.sam.width, config.hidden_size)
-
-    def compile_blocks(self) -> None:
-        model = self.nano.model
-        for block in [*model.sam_model.blocks, *model.vision_model.transformer.layers, *model.layers]:
-            block.compile(dynamic=True)
-
-    def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Views -> SAM's patches and the projected image tokens."""
-        model = self.nano.model
-        patches = model.sam_model.encode_patches(pixels)
-        return patches, model.encode_features(model.sam_model.compress(patches))
-
-    def forward(self, batch: "Batch", map_weight: float) -> tuple[Tensor, Tensor]:
-        """The loss to go down, and cross entropy and accuracy of the text and the map's two losses to look at."""
-        views, nano = batch.views, self.nano
-        patches, tokens = self.encode(views.global_views)
-        local = self.encode(views.local_views)[1] if views.local_views is not None else None
-        image = nano.model.image_tokens(tokens, local, batch.plan.resolution.crop_grid)
-        hidden, balance = nano.model.decode(nano.embed_prompt(image, batch.inputs))
-        logits = nano.lm_head(hidden.flatten(0, 1)[batch.positions + image.shape[1] * batch.rows]).float()
-        text_loss = functional.cross_entropy(logits, batch.targets)
-        loss = text_loss + BALANCE_WEIGHT * balance
-        map_losses = torch.zeros(2, device=loss.device)
-        if map_weight > 0 and local is None:
-            count = max(1, int(MAPPED_PAGES * len(tokens)))
-            map_losses = self.character_map(patches[:count], tokens[:count], views.labels[:count])
-            loss = loss + map_weight * map_losses.sum()
-        accuracy = (logits.argmax(-1) == batch.targets).float().mean()
-        return loss, torch.stack([text_loss.detach(), accuracy, *map_losses.detach()])
-
-
-@dataclass(frozen=True)
-class Batch:
-    """positions: where in bos + text (without the image) each target is predicted, pages end to end; rows: its page,
-    counted from 1, which says how many images stand before it."""
-
-    plan: BatchPlan
-    views: Views
-    inputs: Tensor
-    targets: Tensor
-    positions: Tensor
-    rows: Tensor
-
-
-def upload(plan: BatchPlan, arrays: BatchArrays, device: torch.device, dtype: torch.dtype) -> Batch:
-    spans = torch.from_numpy(arrays.spans.astype("int64"))
-    length = -(-int(spans[:, 1].max()) // TOKEN_ROUNDING) * TOKEN_ROUNDING
-    ids = torch.from_numpy(arrays.ids[:, :length].astype("int64"))
-    length = ids.shape[1]
-    index = torch.arange(length)
-    is_answer = (index >= spans[:, :1]) & (index < spans[:, 1:])
-    row, column = is_answer.nonzero(as_tuple=True)
-    # Position p of bos + text predicts text[p].
-    positions = row * (length + 1) + column
-    ink, labels, warp, ids, is_answer, row, positions = (
-        tensor.to(device, non_blocking=True)
-        for tensor in (
-            torch.from_numpy(arrays.ink), torch.from_numpy(arrays.labels), torch.from_numpy(arrays.warp),
-            ids, is_answer, row, positions,
-        )
-    )  # fmt: skip
-    views = make_training_views(ink, labels, warp, plan.resolution, dtype)
-    targets = ids.flatten()[row * length + positions - row * (length + 1)]
-    return Batch(plan, views, corrupt(ids, is_answer), targets, positions, row + 1)
-
-
-def corrupt(ids: Tensor, is_answer: Tensor) -> Tensor:
-    """Some of what the network has written is wrong, so that it learns to trust the page."""
-    is_wrong = is_answer & (torch.rand(ids.shape, device=ids.device) < CORRUPTED_SHARE)
-    noise = torch.randint(len(SPECIAL_TOKENS), VOCABULARY_SIZE, ids.shape, device=ids.device)
-    return torch.where(is_wrong, noise, ids)
-
-
 class Trainer:
     def __init__(self, process: Process, options: argparse.Namespace, loader: Loader) -> None:
         self.process, self.options, self.loader = process, options, loader
@@ -142,8 +56,7 @@ class Trainer:
         self.step = self.num_pages = 0
         self.elapsed = 0.0
         self.recent: dict[str, list[Tensor]] = defaultdict(list)
-        self.start_loss = float("inf")
-        torch.manual_seed(options.seed * 1000 + process.rank)
+        self.start_losses: deque[Tensor] = deque(maxlen=20)
 
     @property
     def progress(self) -> float:
@@ -153,13 +66,16 @@ class Trainer:
     def rate(self) -> float:
         """Learning rate as a share of its peak: warm-up, constant, linear decay."""
         warmup = min(1.0, (self.step + 1) / WARMUP_STEPS)
-        return warmup * min(1.0, max(LAST_RATE, (1 - self.progress) / DECAY_SHARE))
+        decay = min(1.0, max(LAST_RATE, (1 - self.progress) / DECAY_SHARE))
+        return self.options.peak_rate * warmup * decay
 
     @property
     def map_weight(self) -> float:
-        return max(0.0, 0.6 * (1 - self.progress / 0.75))
+        return max(0.0, self.options.map_weight * (1 - self.progress / MAP_SHARE))
 
     def run(self) -> None:
+        torch.manual_seed(hash((self.options.seed, self.process.rank, self.step)) % 2**31)
+        self.prefetcher = Prefetcher(self.loader, self.process.device, self.dtype, self.step)
         began, before = time.time(), self.elapsed
         logged = began
         while self.elapsed - before < self.options.call_seconds and self.progress < 1:
@@ -173,32 +89,43 @@ class Trainer:
                 self.log()
 
     def train_batch(self) -> None:
-        with self.loader.batch(self.step) as (plan, arrays):
-            batch = upload(plan, arrays, self.process.device, self.dtype)
+        batch = self.prefetcher.next()
         loss, figures = self.trainee(batch, self.map_weight)
         loss.backward()
         self.optimizer.step(
-            self.reduce_gradients(), muon_rate=MUON_RATE * self.rate, adam_rate=ADAM_RATE * self.rate
+            self.reduce_gradients(),
+            muon_rate=MUON_RATE * self.rate,
+            adam_rate=ADAM_RATE * self.rate,
         )
         self.trainee.zero_grad(set_to_none=True)
         self.step += 1
-        self.num_pages += plan.num_pages * self.process.world_size
+        self.num_pages += batch.plan.num_pages * self.process.world_size
         if self.step % AVERAGE_EVERY == 0:
             self.optimizer.update_average(0.98 if self.step < 2000 else 0.985)
-        self.recent[plan.mode].append(figures)
+        self.recent[batch.plan.mode].append(figures)
+        if batch.plan.mode == "start":
+            self.start_losses.append(figures[0])
 
     def reduce_gradients(self) -> dict[str, Tensor]:
         """The mean over all processes, float32, by parameter name."""
         parameters = self.optimizer.live
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters.values()]
+        gradients = [
+            p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters.values()
+        ]
+        flat = torch._utils._flatten_dense_tensors(gradients)
         if self.process.world_size > 1:
-            flat = torch._utils._flatten_dense_tensors(gradients)
             dist.all_reduce(flat, op=dist.ReduceOp.AVG)
-            gradients = torch._utils._unflatten_dense_tensors(flat, gradients)
-        return {name: gradient.float() for name, gradient in zip(parameters, gradients, strict=True)}
+        return dict(
+            zip(
+                parameters,
+                torch._utils._unflatten_dense_tensors(flat.float(), gradients),
+                strict=True,
+            )
+        )
 
     def agree(self, seconds: float) -> float:
-        """The first process's clock, so that all take the same decisions. Every eighth step: it waits for the GPU."""
+        """The first process's clock, so that all take the same decisions. Every eighth step: it
+        waits for the GPU."""
         if self.step % 8:
             return self.elapsed
         if self.process.world_size == 1:
@@ -210,18 +137,17 @@ class Trainer:
     def change_stage(self) -> None:
         if self.step % 8:
             return
-        starts = self.loader.stage_starts
-        never = max(starts)
-        if starts[1] == never and (self.reads_at_start() or self.progress > START_SHARE):
+        _, views_start, all_start = self.loader.stage_starts
+        if views_start == NEVER and (self.reads_at_start() or self.progress > START_SHARE):
             self.loader.begin_stage("views", self.step + STAGE_DELAY)
-        elif starts[1] < never and starts[2] == never and self.progress > VIEWS_SHARE:
+        elif views_start < NEVER and all_start == NEVER and self.progress > VIEWS_SHARE:
             self.loader.begin_stage("all", self.step + STAGE_DELAY)
 
     def reads_at_start(self) -> bool:
         """Whether the loss at 320 pixels is low, on average over processes (all must agree)."""
-        if self.step % 64 or not self.recent["start"]:
+        if self.step % 64 or not self.start_losses:
             return False
-        loss = torch.stack(self.recent["start"][-20:])[:, 0].mean()
+        loss = torch.stack(list(self.start_losses)).mean()
         if self.process.world_size > 1:
             dist.all_reduce(loss, op=dist.ReduceOp.AVG)
         return loss.item() < START_LOSS
@@ -230,10 +156,13 @@ class Trainer:
         if not self.process.is_first:
             self.recent.clear()
             return
-        parts = [f"step {self.step} pages {self.num_pages} seconds {self.elapsed:.0f} rate {self.rate:.3f}"]
+        clock = f"seconds {self.elapsed:.0f} rate {self.rate:.3f}"
+        parts = [f"step {self.step} pages {self.num_pages} {clock}"]
         for mode, figures in self.recent.items():
             loss, accuracy, *maps = torch.stack(figures).mean(0).tolist()
-            parts.append(f"{mode} x{len(figures)} {loss:.4f} {accuracy:.4f} map {maps[0]:.3f} {maps[1]:.3f}")
+            parts.append(
+                f"{mode} x{len(figures)} {loss:.4f} {accuracy:.4f} map {maps[0]:.3f} {maps[1]:.3f}"
+            )
         self.recent.clear()
         print(" | ".join(parts), flush=True)
 
@@ -249,7 +178,15 @@ class Trainer:
 
     def load_state(self, state: dict) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.num_pages, self.elapsed = state["step"], state["num_pages"], state["elapsed"]
+        self.step, self.num_pages, self.elapsed = (
+            state["step"],
+            state["num_pages"],
+            state["elapsed"],
+        )
+
+    def load_weights(self, directory: Path) -> None:
+        state = load_checkpoint(directory).state_dict()
+        self.optimizer.load_weights({f"nano.{name}": value for name, value in state.items()})
 
     def averaged_weights(self) -> dict[str, Tensor]:
         prefix = "nano."
@@ -268,29 +205,42 @@ def join_processes() -> Process:
     torch.cuda.set_device(device)
     if world_size > 1:
         dist.init_process_group("nccl", device_id=device)
-    torch.backends.cudnn.benchmark = False
+    torch.set_float32_matmul_precision("high")
     return Process(rank, world_size, device)
 
 
 def make_loader(options: argparse.Namespace, state: dict | None) -> Loader:
     assets: Path = options.assets
     atlas = load_atlas(training_fonts(assets / "fonts"), assets.parent / "cache")
-    factory = PageFactory(atlas, load_words(assets / "words", held_out=False), PageTokenizer(options.tokenizer))
+    factory = PageFactory(
+        atlas, load_words(assets / "words", held_out=False), PageTokenizer(options.tokenizer)
+    )
     rank = int(os.environ.get("RANK", 0))
     first = state["step"] if state else 0
-    loader = Loader(factory, seed=options.seed, rank=rank, num_workers=options.workers, first_index=first)
+    loader = Loader(
+        factory, seed=options.seed, rank=rank, num_workers=options.workers, first_index=first
+    )
     if state:
         loader.restore_stages(state["stage_starts"])
+    elif options.init:
+        loader.restore_stages([0, 0, 0])
     return loader
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--assets", type=Path, default=Path(".train/assets"))
     parser.add_argument("--tokenizer", type=Path, default=Path("models/nano/tokenizer.json"))
     parser.add_argument("--out", type=Path, default=Path(".train/nano"))
     parser.add_argument("--state", type=Path, default=Path(".train/state.pt"))
+    parser.add_argument(
+        "--init", type=Path, help="go on from the weights of a checkpoint, in all modes"
+    )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--peak-rate", type=float, default=1.0)
+    parser.add_argument("--map-weight", type=float, default=0.6)
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--total-seconds", type=float, default=4000)
     parser.add_argument("--call-seconds", type=float, default=float("inf"))
@@ -309,9 +259,12 @@ def main() -> None:
     trainer = Trainer(process, options, loader)
     if state:
         trainer.load_state(state)
+    elif options.init:
+        trainer.load_weights(options.init)
     if not options.no_compile:
         trainer.trainee.compile_blocks()
     trainer.run()
+    trainer.prefetcher.stop()
     loader.stop()
     if process.is_first:
         save_checkpoint(trainer.averaged_weights(), options.out)

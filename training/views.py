@@ -1,4 +1,5 @@
-"""The views of a batch of pages, made on the training device as preprocessing makes them when serving."""
+"""The views of a batch of pages, made on the training device as preprocessing makes them when
+serving."""
 
 from dataclasses import dataclass
 
@@ -16,14 +17,17 @@ PADDING = PADDING_VALUE / 255
 
 @dataclass(frozen=True)
 class Views:
-    """Normalised pixels (views, 3, side, side); labels of the global view (pages, side/8, side/4), 0 is blank."""
+    """Normalised pixels (views, 3, side, side); labels of the global view (pages, side/8, side/4),
+    0 is blank."""
 
     global_views: Tensor
     local_views: Tensor | None
     labels: Tensor
 
 
-def make_training_views(ink: Tensor, labels: Tensor, warp: Tensor, resolution: Resolution, dtype: torch.dtype) -> Views:
+def make_training_views(
+    ink: Tensor, labels: Tensor, warp: Tensor, resolution: Resolution, dtype: torch.dtype
+) -> Views:
     """ink: uint8 (pages, height, width); labels: uint8 (pages, height // 8, width // 4)."""
     brightness = damage(ink, warp)
     ink_colour, paper_colour = draw_colours(brightness)
@@ -36,7 +40,10 @@ def make_training_views(ink: Tensor, labels: Tensor, warp: Tensor, resolution: R
     height, width = brightness.shape[-2:]
     inner = contain(width, height, size) if resolution.keep_aspect else (size, size)
     view = pad(colour(resize(brightness, *inner)), size)
-    local = cut(colour(resize(brightness, grid.columns * LOCAL_VIEW_SIZE, grid.rows * LOCAL_VIEW_SIZE)), grid)
+    local = cut(
+        colour(resize(brightness, grid.columns * LOCAL_VIEW_SIZE, grid.rows * LOCAL_VIEW_SIZE)),
+        grid,
+    )
     map_labels = warp_labels(labels, warp, inner, size)
     return Views(view.to(dtype), local.to(dtype) if local is not None else None, map_labels)
 
@@ -63,7 +70,9 @@ def pad(pixels: Tensor, size: int) -> Tensor:
     height, width = pixels.shape[-2:]
     left, top = margins((width, height), size)
     value = PADDING * 2 - 1
-    return functional.pad(pixels, (left, size - width - left, top, size - height - top), value=value)
+    return functional.pad(
+        pixels, (left, size - width - left, top, size - height - top), value=value
+    )
 
 
 def cut(sheet: Tensor, grid: CropGrid) -> Tensor | None:
@@ -82,8 +91,12 @@ def warp_labels(labels: Tensor, warp: Tensor, inner: tuple[int, int], size: int)
     columns = torch.arange(size // 4, device=labels.device) * 4 + 2.0
     y = (rows - top) / inner[1] * 2 - 1
     x = (columns - left) / inner[0] * 2 - 1
-    points = torch.stack([*torch.meshgrid(y, x, indexing="ij"), torch.ones(len(y), len(x), device=x.device)])
+    points = torch.stack(
+        [*torch.meshgrid(y, x, indexing="ij"), torch.ones(len(y), len(x), device=x.device)]
+    )
     points = points[[1, 0, 2]].flatten(1)
     grid = (warp @ points).transpose(1, 2).view(len(labels), len(y), len(x), 2)
-    sampled = functional.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)
+    sampled = functional.grid_sample(
+        labels[:, None].float(), grid, mode="nearest", align_corners=False
+    )
     return sampled[:, 0].long()

@@ -2,8 +2,8 @@
 
     python -m training.vocabulary --assets .train/assets --out models/nano
 
-Digits go in pairs from the left, so that a coordinate takes one or two tokens; a word carries its leading space.
-"""
+Digits go in pairs from the left, so that a coordinate takes one or two tokens; a word carries its
+leading space."""
 
 import argparse
 import json
@@ -22,7 +22,8 @@ REF, REF_END, DET, DET_END = "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>"
 GROUNDING = "<|grounding|>"
 TD, TD_END, TR, TR_END = "<td>", "</td>", "<tr>", "</tr>"
 SPECIAL_TOKENS = (
-    BOS, EOS, PAD, IMAGE, REF, REF_END, DET, DET_END, GROUNDING, TD, TD_END, TR, TR_END, "<|User|>", "<|Assistant|>",
+    BOS, EOS, PAD, IMAGE, REF, REF_END, DET, DET_END, GROUNDING,
+    TD, TD_END, TR, TR_END, "<|User|>", "<|Assistant|>",
 )  # fmt: skip
 BOS_ID, EOS_ID, PAD_ID, IMAGE_ID = range(4)
 VOCABULARY_SIZE = 1536
@@ -31,7 +32,9 @@ WORDS = r", (?=\p{N})| ?\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s"
 STYLES = ("sentences",) * 14 + ("mixed", "code", "code", "strings")
 
 
-def training_text(words: dict[str, list[str]], *, num_passages: int, seed: int = 0) -> Iterator[str]:
+def training_text(
+    words: dict[str, list[str]], *, num_passages: int, seed: int = 0
+) -> Iterator[str]:
     corpus = Corpus(words, random.Random(seed))
     for _ in range(num_passages):
         corpus.choose_language()
@@ -43,14 +46,18 @@ def training_text(words: dict[str, list[str]], *, num_passages: int, seed: int =
 
 def train_tokenizer(words: dict[str, list[str]], *, num_passages: int = 40_000) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(WORDS), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY_SIZE,
-        special_tokens=[AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS],
+        special_tokens=[
+            AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS
+        ],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -75,7 +82,8 @@ def save_tokenizer(tokenizer: Tokenizer, directory: Path) -> None:
 
 
 class PageTokenizer:
-    """Encodes what the network is to write. Text printed on the page never becomes a special token."""
+    """Encodes what the network is to write. Text printed on the page never becomes a special
+    token."""
 
     def __init__(self, path: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(path))
@@ -103,7 +111,9 @@ class PageTokenizer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--assets", type=Path, default=Path(".train/assets"))
     parser.add_argument("--out", type=Path, default=Path("models/nano"))
     options = parser.parse_args()

@@ -1,0 +1,83 @@
+"""The network with its auxiliary head and its losses, and how its blocks are compiled."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.character_map import CharacterMap
+from training.nano import Nano, initialise, load_config
+from training.prefetch import Batch
+
+BALANCE_WEIGHT = 0.01
+MAPPED_PAGES = 0.4
+# Patches along a side at 320, 640 and 1024 pixels.
+COMPILED_GRIDS = (20, 40, 64)
+
+
+class Trainee(nn.Module):
+    """The network and the auxiliary head that trains with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nano = Nano(load_config())
+        initialise(self.nano)
+        config = self.nano.model.config
+        self.character_map = CharacterMap(config.sam.width, config.hidden_size)
+
+    def compile_blocks(self) -> None:
+        """Each kind of block once for each side of a view; the numbers of views and of tokens vary
+        freely."""
+        torch._dynamo.config.automatic_dynamic_shapes = False
+        torch._dynamo.config.recompile_limit = 64
+        model = self.nano.model
+        for block in model.sam_model.blocks:
+            compile_block(block, varying=(0,), sizes=COMPILED_GRIDS)
+        for block in [*model.vision_model.transformer.layers, *model.layers]:
+            compile_block(block, varying=(0, 1))
+
+    def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Views -> SAM's patches and the projected image tokens."""
+        model = self.nano.model
+        patches = model.sam_model.encode_patches(pixels)
+        return patches, model.encode_features(model.sam_model.compress(patches))
+
+    def forward(self, batch: Batch, map_weight: float) -> tuple[Tensor, Tensor]:
+        """The loss to go down, and cross entropy and accuracy of the text and the map's two losses
+        to look at."""
+        views, nano = batch.views, self.nano
+        patches, tokens = self.encode(views.global_views)
+        local = self.encode(views.local_views)[1] if views.local_views is not None else None
+        image = nano.model.image_tokens(tokens, local, batch.plan.resolution.crop_grid)
+        hidden, balance = nano.model.decode(nano.embed_prompt(image, batch.inputs))
+        logits = nano.lm_head(
+            hidden.flatten(0, 1)[batch.positions + image.shape[1] * batch.rows]
+        ).float()
+        text_loss = functional.cross_entropy(logits, batch.targets)
+        loss = text_loss + BALANCE_WEIGHT * balance
+        map_losses = torch.zeros(2, device=loss.device)
+        if map_weight > 0 and local is None:
+            count = max(1, int(MAPPED_PAGES * len(tokens)))
+            map_losses = self.character_map(patches[:count], tokens[:count], views.labels[:count])
+            loss = loss + map_weight * map_losses.sum()
+        accuracy = (logits.argmax(-1) == batch.targets).float().mean()
+        return loss, torch.stack([text_loss.detach(), accuracy, *map_losses.detach()])
+
+
+def compile_block(
+    block: nn.Module, *, varying: tuple[int, ...], sizes: tuple[int, ...] | None = None
+) -> None:
+    """varying: the dimensions of the first input that change from call to call. sizes: of its
+    second dimension, those worth the compiler's time."""
+    plain, compiled = block.forward, torch.compile(block.forward)
+
+    def forward(x: Tensor, *others: object) -> object:
+        if sizes is not None and x.shape[1] not in sizes:
+            return plain(x, *others)
+        for dimension in varying:
+            torch._dynamo.maybe_mark_dynamic(x, dimension)
+        if others and isinstance(others[0], tuple):
+            for angles in others[0]:
+                torch._dynamo.maybe_mark_dynamic(angles, 0)
+        return compiled(x, *others)
+
+    block.forward = forward
