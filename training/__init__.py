@@ -1,2 +1,1 @@
-"""How models/nano is made: pages are rendered, a small DeepSeek-OCR is trained on them and
-measured."""
+"""How models/nano is made: pages are set, a network is trained on them and measured."""

@@ -1,5 +1,4 @@
-"""Every character of every training font in every size, rendered once and kept in one block of
-memory."""
+"""Every character of every training font in every size, rendered once."""
 
 from __future__ import annotations
 
@@ -36,8 +35,8 @@ class Face:
 
 @dataclass(frozen=True)
 class Atlas:
-    """glyphs: uint8, all bitmaps end to end; boxes: int16 (faces, characters, 4) width, height,
-    left, top."""
+    """glyphs: uint8, all bitmaps end to end; boxes: int16 (faces * characters, 4), the width,
+    height, left and top of each; metrics: ascent, descent and line height of each face."""
 
     names: list[str]
     glyphs: np.ndarray
@@ -56,13 +55,8 @@ class Atlas:
             ascent,
             descent,
             line_height,
-            self._advances[index],
+            self.advances[index].tolist(),
         )
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_advances", self.advances.tolist())
-
-    _advances = None  # type: list[list[float]]  # filled in above; Python lists are faster to sum
 
 
 def training_fonts(directory: Path) -> list[Path]:

@@ -1,8 +1,8 @@
-"""What the n-th batch of a run is: its mode, its page size and its pages, all from the seed. No
-torch here."""
+"""What the n-th batch of a run is: its mode, its page size and its pages, all from the seed."""
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, Mode, Resolution, resolve
 from training.answers import draw_task
 from training.atlas import SIZES, Atlas
-from training.canvas import Canvas
+from training.canvas import Canvas, load_blitter
 from training.corpus import Corpus
 from training.layout import set_page
 from training.page import Page
@@ -45,9 +45,11 @@ GLOBAL_VIEW_COST = 2.56
 STAGE_MODES = {
     "start": {"start": 1.0},
     "views": {"small": 0.68, "tiny": 0.1, "base": 0.22},
-    "all": {"small": 0.32, "tiny": 0.05, "base": 0.26, "large": 0.04, "gundam": 0.33},
+    "all": {"small": 0.24, "tiny": 0.05, "base": 0.24, "large": 0.05, "gundam": 0.42},
 }
 MAX_SLOT_BYTES = 80_000_000
+
+PageSize = Callable[[random.Random], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def start_page(_: random.Random) -> tuple[int, int]:
     return START_SIZE, START_SIZE
 
 
-def stretched_page(side: int) -> object:
+def stretched_page(side: int) -> PageSize:
     def draw(rng: random.Random) -> tuple[int, int]:
         if rng.random() < 0.5:
             return side, side
@@ -122,7 +124,7 @@ def stretched_page(side: int) -> object:
     return draw
 
 
-def padded_page(side: int) -> object:
+def padded_page(side: int) -> PageSize:
     def draw(rng: random.Random) -> tuple[int, int]:
         kind = rng.random()
         if kind < 0.3:
@@ -198,6 +200,7 @@ class PageFactory:
 
     def __init__(self, atlas: Atlas, words: dict[str, list[str]], tokenizer: PageTokenizer) -> None:
         self.atlas, self.words, self.tokenizer = atlas, words, tokenizer
+        load_blitter()
 
     def fill(self, plan: BatchPlan, arrays: BatchArrays, seed: str) -> None:
         rng = random.Random(f"{seed} {plan.index}")

@@ -5,6 +5,7 @@ import random
 import subprocess
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -15,13 +16,11 @@ SOURCE = Path(__file__).with_name("blit.c")
 
 @lru_cache
 def load_blitter() -> ctypes.CDLL:
-    """Compiles blit.c beside the atlas cache of this machine, once."""
-    target = Path("/tmp") / f"folio-blit-{SOURCE.stat().st_mtime_ns}.so"
-    if not target.exists():
-        partial = target.with_suffix(f".{random.getrandbits(32)}")
-        subprocess.run(["gcc", "-O3", "-shared", "-fPIC", "-o", partial, SOURCE], check=True)
-        partial.rename(target)
-    library = ctypes.CDLL(str(target))
+    """Compiles blit.c, once per process and its forks."""
+    with TemporaryDirectory() as directory:
+        target = Path(directory) / "blit.so"
+        subprocess.run(["gcc", "-O3", "-shared", "-fPIC", "-o", target, SOURCE], check=True)
+        library = ctypes.CDLL(str(target))
     pointer, integer, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
     library.blit_line.restype = real
     library.blit_line.argtypes = [

@@ -1,5 +1,7 @@
-"""The auxiliary task that makes reading click: which character stands at each 4 x 8 pixels. Thrown
-away afterwards."""
+"""The auxiliary task that makes reading click: which character stands at each 4 x 8 pixels.
+
+Its two heads are thrown away after training.
+"""
 
 import torch
 from torch import Tensor, nn

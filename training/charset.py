@@ -1,5 +1,4 @@
-"""The characters that pages are printed with, and their classes in the character map (0 is
-blank)."""
+"""The characters of our pages, and their classes in the character map (0 is blank)."""
 
 ASCII = "".join(map(chr, range(33, 127)))
 NOT_IN_EVERY_FONT = (0xAD, 0xAF, 0xB5)

@@ -1,5 +1,4 @@
-"""Weights under the published tensor names, in safetensors shards. The experts' tensors are split
-and joined here."""
+"""Weights under the published tensor names, in safetensors shards, each expert's on its own."""
 
 import json
 import re
@@ -75,7 +74,7 @@ def save_checkpoint(state: dict[str, Tensor], directory: Path) -> None:
         for name, value in to_published(state).items()
     }
     shards = split_into_shards(tensors)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, 1):
         file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file(shard, directory / file_name, metadata={"format": "pt"})

@@ -1,5 +1,4 @@
-"""Text to print: pseudo-sentences in four languages, numbers, codes, and what could be mistaken for
-markup."""
+"""Text to print: pseudo-sentences in four languages, numbers, and what looks like markup."""
 
 import random
 import string

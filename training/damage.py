@@ -1,5 +1,4 @@
-"""What paper, printer, scanner and file format do to a page. Runs on the training device, on whole
-batches."""
+"""What paper, printer, scanner and file format do to a page, on whole batches on the device."""
 
 import math
 

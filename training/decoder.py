@@ -1,8 +1,7 @@
-"""DeepSeek's decoder in plain PyTorch, for training and measuring: RoPE, SwiGLU, routed and shared
-experts.
+"""DeepSeek's decoder in plain PyTorch, for training and measuring.
 
-Names and arithmetic are the published checkpoint's, but the experts of a layer are kept as three
-tensors."""
+Names and arithmetic are the published checkpoint's, but a layer has its experts as three tensors.
+"""
 
 from dataclasses import dataclass
 from typing import Any

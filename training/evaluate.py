@@ -1,5 +1,4 @@
-"""Measures a checkpoint, or Tesseract, on the held-out pages: error rate and boxes per category and
-mode.
+"""Measures a checkpoint, or Tesseract, on the held-out pages, per category and mode.
 
 python -m training.evaluate --model models/nano --pages .train/heldout --report report.json
 python -m training.evaluate --tesseract --pages .train/heldout --report tesseract.json
@@ -26,7 +25,7 @@ from training.nano import Nano
 from training.scoring import count_errors, mean_overlap, parse_tags
 from training.vocabulary import GROUNDING, PageTokenizer
 
-PROMPTS = {
+PROMPTS: dict[str, list[str | tuple[str]]] = {
     "text": ["\nFree OCR."],
     "lines": ["\n", (GROUNDING,), "OCR this image."],
     "markdown": ["\n", (GROUNDING,), "Convert the document to markdown."],

@@ -1,5 +1,4 @@
-"""Pages for measuring: another renderer (Pillow with kerning), fonts and words that training never
-sees.
+"""Pages for measuring: another renderer, fonts and words that training never sees.
 
 python -m training.heldout_pages --assets .train/assets --out .train/heldout
 """
@@ -131,7 +130,8 @@ class Sheet:
             num_columns -= 1
             width = (self.right - self.left) / num_columns
         is_ruled = self.rng.random() < 0.5
-        lines, markdown = [], ["<table>"]
+        lines: list[Line] = []
+        markdown: Pieces = ["<table>"]
         while len(lines) < max_rows and self.has_room():
             cells = [self.cell(len(lines), width) for _ in range(num_columns)]
             boxes: list[Box] = []

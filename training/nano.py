@@ -1,5 +1,4 @@
-"""The whole small network: Folio's own vision tower and the plain decoder, under the published
-names."""
+"""The whole small network: Folio's own vision tower and the plain decoder."""
 
 import json
 from pathlib import Path

@@ -49,9 +49,14 @@ def count_errors(answer: str, truth: str) -> tuple[int, int]:
 
 def parse_tags(answer: str) -> list[Tagged]:
     return [
-        Tagged(match["ref"], tuple(int(match[i]) for i in range(2, 6)), match["text"].strip())
+        Tagged(match["ref"], read_box(match), match["text"].strip())
         for match in TAGGED.finditer(answer)
     ]
+
+
+def read_box(match: re.Match[str]) -> Box:
+    x0, y0, x1, y1 = (int(match[group]) for group in range(2, 6))
+    return x0, y0, x1, y1
 
 
 def intersection_over_union(first: Box, second: Box) -> float:

@@ -1,5 +1,4 @@
-"""The views of a batch of pages, made on the training device as preprocessing makes them when
-serving."""
+"""The views of a batch of pages, made on the device as preprocessing makes them when serving."""
 
 from dataclasses import dataclass
 

@@ -3,7 +3,8 @@
     python -m training.vocabulary --assets .train/assets --out models/nano
 
 Digits go in pairs from the left, so that a coordinate takes one or two tokens; a word carries its
-leading space."""
+leading space.
+"""
 
 import argparse
 import json

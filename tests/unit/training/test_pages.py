@@ -1,0 +1,77 @@
+import random
+
+import numpy as np
+import pytest
+
+from tests.unit.training.conftest import WORDS
+from training.answers import grounded_lines, grounded_markdown
+from training.atlas import Atlas
+from training.batches import MAX_SLOT_BYTES, BatchArrays, BatchPlan, PageFactory, draw_plan
+from training.canvas import Canvas
+from training.corpus import Corpus
+from training.layout import set_page
+from training.page import Page
+from training.scoring import parse_tags
+from training.vocabulary import PageTokenizer
+
+KINDS = ["line", "paragraph", "table", "page", "columns"]
+
+
+def print_page(atlas: Atlas, kind: str, seed: int) -> tuple[Page, np.ndarray]:
+    ink, labels = np.zeros((480, 640), np.uint8), np.zeros((60, 160), np.uint8)
+    corpus = Corpus(WORDS, random.Random(seed))
+    canvas = Canvas(atlas, ink, labels)
+    return set_page(canvas, atlas, corpus, kind=kind, sizes=(11, 30), budget=600), ink
+
+
+def fill(atlas: Atlas, tokenizer: PageTokenizer, seed: str) -> BatchArrays:
+    plan = BatchPlan(index=7, mode="base", width=300, height=420)
+    arrays = BatchArrays.in_buffer(memoryview(bytearray(MAX_SLOT_BYTES)), plan)
+    PageFactory(atlas, WORDS, tokenizer).fill(plan, arrays, seed)
+    return arrays
+
+
+def test_a_batch_is_the_same_from_the_same_seed(box_atlas: Atlas, tokenizer: PageTokenizer) -> None:
+    first, again, other = (fill(box_atlas, tokenizer, seed) for seed in ("1", "1", "2"))
+    assert np.array_equal(first.ink, again.ink)
+    assert np.array_equal(first.ids, again.ids)
+    assert not np.array_equal(first.ids, other.ids)
+
+
+def test_a_plan_is_the_same_from_the_same_seed() -> None:
+    assert [draw_plan(0, index, "all") for index in range(50)] == [
+        draw_plan(0, index, "all") for index in range(50)
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_line_is_inside_its_page(box_atlas: Atlas, kind: str) -> None:
+    for seed in range(20):
+        page, _ = print_page(box_atlas, kind, seed)
+        assert page.lines
+        for x0, y0, x1, y1 in (line.box for line in page.lines):
+            assert -1 <= x0 < x1 <= page.width + 1
+            assert 0 <= y0 < y1 <= page.height
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_line_has_ink_in_its_box(box_atlas: Atlas, kind: str) -> None:
+    page, ink = print_page(box_atlas, kind, seed=3)
+    for line in page.lines:
+        x0, y0, x1, y1 = map(int, line.box)
+        assert ink[y0:y1, max(0, x0) : x1].any()
+
+
+def test_a_page_that_is_moved_moves_its_boxes(box_atlas: Atlas) -> None:
+    page, _ = print_page(box_atlas, "paragraph", seed=1)
+    moved = page.transformed(np.eye(2), np.array([3.0, -2.0]))
+    for line, other in zip(page.lines, moved.lines, strict=True):
+        assert np.allclose(np.array(other.box) - np.array(line.box), (3, -2, 3, -2))
+
+
+def test_the_grounded_answers_hold_every_line_and_block(box_atlas: Atlas) -> None:
+    page, _ = print_page(box_atlas, "page", seed=5)
+    for make, count in ((grounded_lines, len(page.lines)), (grounded_markdown, len(page.blocks))):
+        answer = "".join(p if isinstance(p, str) else p[0] for p in make(page)[1])
+        assert answer.count("<|det|>") == count
+    assert len(parse_tags(answer)) == len(page.blocks)
