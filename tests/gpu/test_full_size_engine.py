@@ -7,7 +7,7 @@ import pytest
 from folio.preprocessing.resolution import Mode, resolve
 from tests.integration.model.checkpoints import published_config, write_config
 from tests.integration.model.engine_runs import Job, Page, run_engine
-from tests.integration.model.test_parity import random_page
+from tests.integration.model.pictures import write_pictures
 
 pytestmark = pytest.mark.gpu
 
@@ -24,11 +24,8 @@ KINDS = [
 def runs(tmp_path_factory):
     model = tmp_path_factory.mktemp("model")
     write_config(model, published_config())
-    pages = []
-    for number, (mode, size, rule) in enumerate(KINDS):
-        path = model / f"{number}.png"
-        random_page(*size).save(path)
-        pages.append(Page(str(path), mode, rule))
+    paths = write_pictures(model, [size for _, size, _ in KINDS])
+    pages = [Page(path, mode, rule) for path, (mode, _, rule) in zip(paths, KINDS, strict=True)]
     arguments = {
         "dtype": "bfloat16",
         "load_format": "dummy",

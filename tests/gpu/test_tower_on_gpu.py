@@ -12,9 +12,12 @@ from tests.integration.model.checkpoints import (
     write_checkpoint,
 )
 from tests.integration.model.engine_runs import Job, Page, run_engine
-from tests.integration.model.test_parity import SIZES, random_page
+from tests.integration.model.pictures import write_pictures
 
 pytestmark = pytest.mark.gpu
+
+# Gundam is the only mode that vLLM's own code knows: a page without crops, one with two.
+SIZES = [(640, 480), (600, 1100)]
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +55,7 @@ def runs(tmp_path_factory):
     """(vLLM's own, ours) in bfloat16 for each page, the same full-size tower."""
     model = tmp_path_factory.mktemp("full-size-tower")
     write_checkpoint(model, config_with(decoder=SMALL_DECODER))
-    pages = []
-    for width, height in SIZES:
-        path = model / f"{width}x{height}.png"
-        random_page(width, height).save(path)
-        pages.append(Page(str(path), "gundam"))
+    pages = [Page(path, "gundam") for path in write_pictures(model, SIZES)]
     arguments = {"dtype": "bfloat16", "gpu_memory_utilization": 0.3}
     results = [
         run_engine(

@@ -3,24 +3,16 @@
 Two pages in gundam, the only mode that vLLM's own code knows: one without crops, one with two.
 """
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.integration.model.checkpoints import SMALL_DECODER, config_with, write_checkpoint
 from tests.integration.model.engine_runs import Job, Page, run_engine
+from tests.integration.model.pictures import write_pictures
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 SIZES = [(640, 480), (600, 1100)]
 NUM_IMAGE_TOKENS = [273, 493]
-
-
-def random_page(width, height):
-    """Blocks of grey: structure at the scale of patches, unlike noise."""
-    rng = np.random.default_rng(width)
-    blocks = rng.integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
-    return Image.fromarray(blocks).resize((width, height), Image.Resampling.BICUBIC)
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +20,7 @@ def runs(tmp_path_factory):
     """(vLLM's own, ours) for each page."""
     model = tmp_path_factory.mktemp("full-size-tower")
     write_checkpoint(model, config_with(decoder=SMALL_DECODER))
-    pages = []
-    for width, height in SIZES:
-        path = model / f"{width}x{height}.png"
-        random_page(width, height).save(path)
-        pages.append(Page(str(path), "gundam"))
+    pages = [Page(path, "gundam") for path in write_pictures(model, SIZES)]
     results = [
         run_engine(
             Job(model=str(model), pages=pages, vllms_own=vllms_own),
