@@ -7,8 +7,7 @@ import numpy as np
 
 TAGGED = re.compile(
     r"<\|ref\|>(?P<ref>.*?)<\|/ref\|>"
-    r"<\|det\|>\[\[(\d+), (\d+), (\d+), (\d+)\]\]<\|/det\|>"
-    r"(?P<text>.*?)(?=<\|ref\|>[^<]*<\|/ref\|><\|det\|>|\Z)",
+    r"<\|det\|>\[\[(\d+), (\d+), (\d+), (\d+)\]\]<\|/det\|>",
     re.DOTALL,
 )
 
@@ -48,9 +47,12 @@ def count_errors(answer: str, truth: str) -> tuple[int, int]:
 
 
 def parse_tags(answer: str) -> list[Tagged]:
+    """Every tag with its text, which goes on until the next tag."""
+    matches = list(TAGGED.finditer(answer))
+    ends = [match.start() for match in matches[1:]] + [len(answer)]
     return [
-        Tagged(match["ref"], read_box(match), match["text"].strip())
-        for match in TAGGED.finditer(answer)
+        Tagged(match["ref"], read_box(match), answer[match.end() : end].strip())
+        for match, end in zip(matches, ends, strict=True)
     ]
 
 
