@@ -1,6 +1,6 @@
 """Writes the model card from the reports of evaluate.
 
-python -m training.model_card --reports report*.json --tesseract tesseract.json --out models/nano/README.md
+python -m training.model_card --reports report.json --tesseract tesseract.json
 """
 
 import argparse
