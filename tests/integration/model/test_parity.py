@@ -3,6 +3,8 @@
 Two pages in gundam, the only mode that vLLM's own code knows: one without crops, one with two.
 """
 
+import shutil
+
 import pytest
 
 from tests.integration.model.checkpoints import SMALL_DECODER, config_with, write_checkpoint
@@ -28,6 +30,7 @@ def runs(tmp_path_factory):
         )
         for vllms_own in (True, False)
     ]
+    shutil.rmtree(model)  # most of a gigabyte
     return list(zip(*results, strict=True))
 
 
