@@ -1,0 +1,89 @@
+"""Pages of a PDF by PyMuPDF, which is licensed under the AGPL. Runs in the child process."""
+
+from pathlib import Path
+
+import numpy as np
+import pymupdf
+from numpy.typing import NDArray
+
+from folio.documents.rendering import RenderError, RenderLimits, choose_scale
+from folio.errors import CorruptDocumentError, EncryptedDocumentError
+
+# What PyMuPDF and the library below it raise on broken input; the first holds FzErrorSystem,
+# "malloc failed", too.
+_MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, TypeError, AttributeError)
+
+# So often, the decoded images and fonts that pages share are dropped: MuPDF would keep 256 MB.
+_PAGES_PER_STORE = 16
+
+
+class MupdfRenderer:
+    """See PageRenderer."""
+
+    def __init__(self, path: Path, limits: RenderLimits) -> None:
+        """Raises CorruptDocumentError, EncryptedDocumentError."""
+        pymupdf.TOOLS.mupdf_display_errors(False)
+        pymupdf.TOOLS.mupdf_display_warnings(False)
+        self._limits = limits
+        self._document = _open(path)
+        self._pixmap: pymupdf.Pixmap | None = None
+
+    @property
+    def num_pages(self) -> int:
+        return int(self._document.page_count)
+
+    @property
+    def is_repaired(self) -> bool:
+        return bool(self._document.is_repaired)
+
+    def render_page(self, page_number: int, *, dpi: int) -> NDArray[np.uint8]:
+        pymupdf.TOOLS.reset_mupdf_warnings()
+        try:
+            pixmap = self._draw(page_number, dpi)
+        except _MUPDF_ERRORS as error:
+            if "malloc" in str(error):
+                raise MemoryError from error
+            raise RenderError(str(error)) from error
+        if page_number % _PAGES_PER_STORE == 0:
+            pymupdf.TOOLS.store_shrink(100)
+        self._pixmap = pixmap  # it owns the memory that the array shows
+        pixels = np.frombuffer(pixmap.samples_mv, dtype=np.uint8)
+        pixels = pixels.reshape(pixmap.height, pixmap.width, 3)
+        _check_is_blank_on_purpose(pixels)
+        return pixels
+
+    def close(self) -> None:
+        self._pixmap = None
+        self._document.close()
+
+    def _draw(self, page_number: int, dpi: int) -> pymupdf.Pixmap:
+        page = self._document.load_page(page_number - 1)
+        scale = choose_scale(page.rect.width, page.rect.height, dpi=dpi, limits=self._limits)
+        matrix = pymupdf.Matrix(scale, scale)
+        return page.get_pixmap(matrix=matrix, colorspace=pymupdf.csRGB, alpha=False)
+
+
+def _open(path: Path) -> pymupdf.Document:
+    try:
+        document = pymupdf.open(path, filetype="pdf")
+    except _MUPDF_ERRORS as error:
+        raise CorruptDocumentError(
+            "The PDF is damaged beyond repair. Export or download it again."
+        ) from error
+    if not document.is_pdf:  # the library knows more types than we have sniffed
+        raise CorruptDocumentError("The file begins like a PDF and is none. Export it again.")
+    if document.needs_pass:
+        raise EncryptedDocumentError(
+            "The PDF is encrypted. Remove the password and upload it again."
+        )
+    return document
+
+
+def _check_is_blank_on_purpose(pixels: NDArray[np.uint8]) -> None:
+    """MuPDF only warns of content that it leaves out: a page of which nothing is left has failed.
+
+    Raises RenderError.
+    """
+    warnings = str(pymupdf.TOOLS.mupdf_warnings())
+    if warnings and pixels.min() == pixels.max():
+        raise RenderError(f"nothing could be drawn: {warnings.splitlines()[-1]}")

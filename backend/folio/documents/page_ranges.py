@@ -1,0 +1,69 @@
+"""Page ranges as users write them ("1-3,7") -> page numbers. Knows nothing of files."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from folio.errors import InvalidInputError
+
+_MAX_LENGTH = 2000
+_RANGE = re.compile(r"([0-9]{1,7})(?:\s*-\s*([0-9]{1,7}))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class PageRange:
+    """Pages `first` to `last`, 1-based, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+def parse_page_ranges(text: str) -> tuple[PageRange, ...]:
+    """Read "1-3,7" without knowing the document. A trailing comma is nobody's mistake.
+
+    Raises InvalidInputError (no range, page 0, a range that runs backwards).
+    """
+    if len(text) > _MAX_LENGTH:
+        raise InvalidInputError(f"pages is longer than {_MAX_LENGTH:,} characters. Use ranges.")
+    parts = [part.strip() for part in text.split(",")]
+    ranges = tuple(_parse_range(part) for part in parts if part)
+    if not ranges:
+        raise InvalidInputError('pages names no page. Write numbers and ranges: "1-3,7".')
+    return ranges
+
+
+def select_pages(ranges: Sequence[PageRange] | None, num_pages: int) -> tuple[int, ...]:
+    """The page numbers to read, ascending, each once. None selects every page.
+
+    Raises InvalidInputError where a range names a page that the document does not have.
+    """
+    if ranges is None:
+        return tuple(range(1, num_pages + 1))
+    for page_range in ranges:
+        if page_range.last > num_pages:
+            raise InvalidInputError(
+                f"pages={page_range} asks for page {page_range.last}, but the document ends with "
+                f"page {num_pages}."
+            )
+    selected = {page for item in ranges for page in range(item.first, item.last + 1)}
+    return tuple(sorted(selected))
+
+
+def _parse_range(part: str) -> PageRange:
+    match = _RANGE.fullmatch(part)
+    if match is None:
+        raise InvalidInputError(
+            f'"{part[:40]}" is no page range. Write numbers and ranges, parted by commas: "1-3,7".'
+        )
+    first = int(match[1])
+    last = int(match[2] or match[1])
+    if first == 0:
+        raise InvalidInputError(f'pages="{part}" asks for page 0; the first page is page 1.')
+    if last < first:
+        raise InvalidInputError(
+            f'pages="{part}" runs backwards. Write "{last}-{first}" to read these pages.'
+        )
+    return PageRange(first, last)
