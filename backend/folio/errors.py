@@ -13,10 +13,12 @@
     │   ├── CorruptImageError              corrupt_image
     │   ├── CorruptDocumentError           corrupt_document
     │   └── EncryptedDocumentError         encrypted_document
-    └── EngineError
-        ├── EngineOverloadedError     429  engine_overloaded
-        ├── EngineNotReadyError       503  engine_not_ready
-        └── EngineTimeoutError        504  engine_timeout
+    ├── EngineError
+    │   ├── EngineOverloadedError     429  engine_overloaded
+    │   ├── EngineNotReadyError       503  engine_not_ready
+    │   └── EngineTimeoutError        504  engine_timeout
+    ├── StoredFileNotFoundError       404  stored_file_not_found
+    └── StorageUnavailableError       503  storage_unavailable
 
 The message of each is for the person who can act on it. `code` is stable: clients rely on it.
 """
@@ -153,3 +155,20 @@ class EngineTimeoutError(EngineError):
     code = "engine_timeout"
     status = 504
     title = "Engine timeout"
+
+
+class StoredFileNotFoundError(FolioError):
+    """The storage has no file under this key: it was deleted, or never written to its end."""
+
+    code = "stored_file_not_found"
+    status = 404
+    title = "Stored file not found"
+
+
+class StorageUnavailableError(FolioError):
+    """Files or the database cannot be read or written now: a full disk, a server that is down."""
+
+    code = "storage_unavailable"
+    status = 503
+    title = "Storage unavailable"
+    retryable = True
