@@ -9,10 +9,14 @@ import json
 import subprocess
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import torch
 from PIL import Image
@@ -30,6 +34,7 @@ PROMPTS: dict[str, list[str | tuple[str]]] = {
     "lines": ["\n", (GROUNDING,), "OCR this image."],
     "markdown": ["\n", (GROUNDING,), "Convert the document to markdown."],
 }
+TASKS = {"text": "free", "lines": "ocr", "markdown": "markdown"}  # the service's names
 GROUNDED_CATEGORIES = {
     "lines": (
         "paragraph-small",
@@ -44,6 +49,9 @@ GROUNDED_CATEGORIES = {
 }
 TESSERACT_LANGUAGES = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa"}
 MAX_NEW_TOKENS = {"tiny": 900, "small": 1400, "base": 2600, "large": 2600, "gundam": 4200}
+
+
+Measure = Callable[[argparse.Namespace, list[dict[str, Any]]], list[dict[str, Any]]]
 
 
 @dataclass
@@ -161,6 +169,32 @@ def measure_network(
     return rows
 
 
+def measure_service(
+    options: argparse.Namespace, pages: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Through POST /api/ocr/image of a service that serves the model: what users will get."""
+    rows = []
+    with httpx.Client(base_url=options.url, timeout=1200) as client, ThreadPoolExecutor(16) as pool:
+        for (category, mode, prompt), group in sorted(jobs(pages).items()):
+            began, score = time.time(), Score()
+            paths = [options.pages / page["name"] for page in group]
+            answers = pool.map(partial(ask_service, client, mode=mode, task=TASKS[prompt]), paths)
+            for page, answer in zip(group, answers, strict=True):
+                score.add(answer, page, prompt)
+            score.seconds = time.time() - began
+            rows.append({"category": category, "mode": mode, "prompt": prompt, **asdict(score)})
+            print(format_row(rows[-1]), flush=True)
+    return rows
+
+
+def ask_service(client: httpx.Client, path: Path, *, mode: str, task: str) -> str:
+    """What the model wrote, tags included."""
+    fields = {"mode": mode, "task": task}
+    answer = client.post("/api/ocr/image", files={"image": path.read_bytes()}, data=fields)
+    answer.raise_for_status()
+    return str(answer.json()["raw_text"])
+
+
 def measure_tesseract(
     options: argparse.Namespace, pages: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -206,6 +240,12 @@ def parse_part(text: str) -> tuple[int, int]:
     return int(part), int(num_parts)
 
 
+def choose_measure(options: argparse.Namespace) -> Measure:
+    if options.tesseract:
+        return measure_tesseract
+    return measure_service if options.url else measure_network
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -214,6 +254,7 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, default=Path(".train/heldout"))
     parser.add_argument("--report", type=Path)
     parser.add_argument("--tesseract", action="store_true")
+    parser.add_argument("--url", help="ask a running service instead of the plain network")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch-size", type=int, default=12)
     parser.add_argument("--part", type=parse_part, default=(0, 1), help="i/n: only every n-th job")
@@ -222,7 +263,7 @@ def main() -> None:
     options = parser.parse_args()
     pages = json.loads((options.pages / "pages.json").read_text(encoding="utf-8"))
     pages = [page for page in pages if not options.only or page["category"] in options.only]
-    rows = (measure_tesseract if options.tesseract else measure_network)(options, pages)
+    rows = choose_measure(options)(options, pages)
     if options.report:
         options.report.write_text(
             json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"

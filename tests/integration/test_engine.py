@@ -1,0 +1,96 @@
+"""VllmEngine by itself: the stream, the n-gram rule, loops, and requests that are given up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from itertools import pairwise
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from folio.config import EngineSettings
+from folio.engine import EngineState, GenerationOutput, GenerationRequest, NoRepeatNgram
+from folio.engine.vllm_direct import VllmEngine
+from folio.errors import InvalidInputError
+from folio.preprocessing.resolution import Mode, resolve
+from tests.pages import TEXT, print_page
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.asyncio(loop_scope="module"),
+    # vLLM and what it imports warn of many things while they load.
+    pytest.mark.filterwarnings("default"),
+]
+
+ECHO = ["ha " * 28] * 56
+ECHO_SIZE = (1240, 1754)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine() -> AsyncIterator[VllmEngine]:
+    engine = VllmEngine(EngineSettings())
+    await engine.start()
+    assert engine.status.state is EngineState.HEALTHY, engine.status.reason
+    yield engine
+    await engine.stop()
+
+
+def request_for(
+    lines: list[str], *, rule: NoRepeatNgram | None = None, prompt: str = "<image>\nFree OCR."
+) -> GenerationRequest:
+    page = np.asarray(print_page(lines, font_size=20))
+    resolution = resolve(Mode.SMALL, page.shape[1], page.shape[0])
+    return GenerationRequest(uuid4().hex, page, prompt, resolution, no_repeat_ngram=rule)
+
+
+def echo_request(rule: NoRepeatNgram | None = None) -> GenerationRequest:
+    """A page that says one word fifteen hundred times."""
+    page = np.asarray(print_page(ECHO, size=ECHO_SIZE, font_size=23))
+    resolution = resolve(Mode.GUNDAM, *ECHO_SIZE)
+    prompt = "<image>\nFree OCR."
+    return GenerationRequest(uuid4().hex, page, prompt, resolution, no_repeat_ngram=rule)
+
+
+async def read(engine: VllmEngine, request: GenerationRequest) -> list[GenerationOutput]:
+    return [output async for output in engine.generate(request)]
+
+
+async def test_the_text_streams_in_and_ends_with_a_reason(engine: VllmEngine) -> None:
+    outputs = await read(engine, request_for(list(TEXT)))
+    assert len(outputs) > 2
+    for earlier, later in pairwise(outputs):
+        assert later.text.startswith(earlier.text)
+    assert [output.finish_reason for output in outputs[:-1]] == [None] * (len(outputs) - 1)
+    assert outputs[-1].finish_reason == "stop"
+    assert outputs[-1].text.splitlines() == list(TEXT)
+
+
+async def test_a_page_that_repeats_itself_is_stopped_early(engine: VllmEngine) -> None:
+    last = (await read(engine, echo_request()))[-1]
+    assert last.finish_reason == "repetition"
+    assert last.completion_tokens < 1000
+    assert last.text.count("ha ha ha") > 50
+
+
+async def test_the_ngram_rule_forbids_what_was_written(engine: VllmEngine) -> None:
+    rule = NoRepeatNgram(ngram_size=12, window_size=90)
+    last = (await read(engine, echo_request(rule)))[-1]
+    assert "ha " * 40 not in last.text
+
+
+async def test_a_stream_that_is_closed_leaves_nothing_running(engine: VllmEngine) -> None:
+    async with aclosing(engine.generate(echo_request())) as outputs:
+        await anext(outputs)
+        assert engine.status.num_requests == 1
+    await asyncio.sleep(0.2)
+    assert engine.status.num_requests == 0
+    assert (await read(engine, request_for(list(TEXT))))[-1].finish_reason == "stop"
+
+
+async def test_a_prompt_that_leaves_no_room_is_refused(engine: VllmEngine) -> None:
+    prompt = "<image>\n" + "words and more " * 3000
+    with pytest.raises(InvalidInputError, match="horten"):
+        await read(engine, request_for(list(TEXT), prompt=prompt))
+    assert engine.status.state is EngineState.HEALTHY
