@@ -44,6 +44,12 @@ class LimitSettings(_Group):
     request_timeout_seconds: float = Field(300.0, gt=0)
 
 
+class DatabaseSettings(_Group):
+    """Where tasks and pages are kept. None: SQLite in data_dir."""
+
+    database_url: SecretStr | None = Field(None, description="postgresql://user:password@host/name")
+
+
 class EngineSettings(_Group):
     """The model and how vLLM runs it. None leaves the choice to vLLM."""
 
@@ -88,4 +94,12 @@ class Settings(BaseModel):
 
     server: ServerSettings = Field(default_factory=ServerSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
+
+    @property
+    def database_url(self) -> str:
+        """With its password, so not for logs."""
+        if self.database.database_url is not None:
+            return self.database.database_url.get_secret_value()
+        return f"sqlite:///{self.server.data_dir / 'folio.db'}"

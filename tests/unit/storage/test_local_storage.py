@@ -167,22 +167,12 @@ async def test_old_scratch_files_are_deleted(storage: LocalStorage, tmp_path: Pa
     assert [path.name for path in scratch.iterdir()] == ["new"]
 
 
-HARMFUL_KEYS = [
-    "a",
-    "/a",
-    "a/",
-    "a//b",
-    "../a",
-    "a/../b",
-    "a/./b",
-    "a/.b",
-    ".scratch/a",
-    "a\\b/c",
-    "ä/b",
-]
+HARMFUL_KEYS = ("a", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a/.b", ".scratch/a", "a\\b/c")
 
 
-@pytest.mark.parametrize("key", [*HARMFUL_KEYS, "", "a/b\n", "a/b\0", "a/b c", "a/" + "b" * 300])
+@pytest.mark.parametrize(
+    "key", [*HARMFUL_KEYS, "", "a/b\n", "a/b\0", "a/b c", "ä/b", "a/" + "b" * 300]
+)
 async def test_keys_that_could_do_harm_are_refused(storage: LocalStorage, key: str) -> None:
     with pytest.raises(InvalidInputError):
         await storage.write(key, chunks_of(b"x"))

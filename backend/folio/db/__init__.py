@@ -1,0 +1,20 @@
+"""What must not be lost: tasks and pages, on Postgres or SQLite. Knows not what they mean."""
+
+from folio.db.records import NewTask, PageOutcome, PageStatus, TaskError, TaskKind, TaskStatus
+from folio.db.repositories import PageRepository, TaskRepository
+from folio.db.session import Database
+from folio.db.tables import PageRow, TaskRow
+
+__all__ = [
+    "Database",
+    "NewTask",
+    "PageOutcome",
+    "PageRepository",
+    "PageRow",
+    "PageStatus",
+    "TaskError",
+    "TaskKind",
+    "TaskRepository",
+    "TaskRow",
+    "TaskStatus",
+]

@@ -1,0 +1,109 @@
+"""The connection to Postgres or SQLite: made on start, bound to one event loop, closed on stop."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from folio.errors import StorageUnavailableError
+
+_WRITES = "folio_writes"
+_BUSY_TIMEOUT_SECONDS = 30
+_DRIVERS = {
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
+
+
+class Database:
+    """Sessions for units of work. Make one per event loop: asyncpg's connections belong to it."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """No I/O yet. url: postgresql://user:password@host/name or sqlite:///path."""
+        self.db_engine = create_db_engine(url, pool_size=pool_size)
+        self._reading = async_sessionmaker(self.db_engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(
+            self.db_engine.execution_options(**{_WRITES: True}), expire_on_commit=False
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One unit of work: committed at the end of the block, rolled back by an exception.
+
+        Raises StorageUnavailableError where the database cannot be reached or written to.
+        """
+        with _translated():
+            async with self._writing.begin() as session:
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """One consistent look that waits for no writer. Raises StorageUnavailableError."""
+        with _translated():
+            async with self._reading() as session:
+                yield session
+
+    async def close(self) -> None:
+        await self.db_engine.dispose()
+
+
+def create_db_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """The engine with our drivers and, for SQLite, our pragmas."""
+    parsed = make_url(url)
+    parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(
+            parsed, pool_size=pool_size, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}
+        )
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    # pre_ping: a connection that the server's restart has cut is replaced before its use.
+    return create_async_engine(parsed, pool_size=pool_size, pool_pre_ping=True)
+
+
+def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, see below
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and then writes fails at once where another one wrote in
+    # between; one that takes the write lock at its start waits its turn.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (IntegrityError, ProgrammingError):
+        raise  # ours to mend, not the operator's
+    except (DBAPIError, ConnectionError, TimeoutError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StorageUnavailableError(
+            f"The database cannot be used now ({cause}). Check DATABASE_URL and the server."
+        ) from error

@@ -1,0 +1,111 @@
+import asyncio
+import uuid
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from folio.db import Database, NewTask, TaskKind, TaskRepository
+from folio.errors import StorageUnavailableError
+from tests.integration.db.rows import NOW, add_task, get_task
+from tests.postgres import execute
+
+
+def new_task() -> NewTask:
+    return NewTask(uuid.uuid4(), TaskKind.IMAGE, "a.png", {}, NOW)
+
+
+def cut_connections(server_url: str, database_url: str) -> None:
+    name = database_url.rpartition("/")[2]
+    execute(
+        server_url,
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+
+
+async def test_an_exception_rolls_back(database: Database) -> None:
+    task = new_task()
+
+    async def fail() -> None:
+        async with database.transaction() as session:
+            TaskRepository(session).add(task)
+            await session.flush()
+            raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        await fail()
+
+    async with database.reading() as session:
+        assert await TaskRepository(session).get(task.id) is None
+
+
+async def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
+    task_id = await add_task(database)
+
+    async with database.transaction() as session:
+        await TaskRepository(session).start(task_id, now=NOW)
+        task = await asyncio.wait_for(get_task(database, task_id), timeout=5)
+
+    assert task.started_at is None
+
+
+async def test_writers_that_read_first_wait_for_each_other(database: Database) -> None:
+    task_id = await add_task(database)
+
+    async def add_one() -> None:
+        async with database.transaction() as session:
+            tasks = TaskRepository(session)
+            assert await tasks.get(task_id) is not None
+            await session.execute(text("UPDATE tasks SET pages_done = pages_done + 1"))
+
+    await asyncio.gather(*(add_one() for _ in range(20)))
+
+    assert (await get_task(database, task_id)).pages_done == 20
+
+
+async def test_a_server_that_is_down_is_said() -> None:
+    async with Database("postgresql://postgres@127.0.0.1:1/folio") as database:
+        with pytest.raises(StorageUnavailableError, match="DATABASE_URL"):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 1"))
+
+
+async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "folio.db").write_bytes(b"This is a diary." * 100)
+    async with Database(f"sqlite:///{tmp_path / 'folio.db'}") as database:
+        with pytest.raises(StorageUnavailableError):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_connections_that_the_server_cut_are_replaced(
+    database: Database, database_url: str, postgres_url: str
+) -> None:
+    task_id = await add_task(database)
+    await asyncio.to_thread(cut_connections, postgres_url, database_url)
+
+    assert (await get_task(database, task_id)).id == task_id
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_connection_cut_in_the_middle_is_said(
+    database: Database, database_url: str, postgres_url: str
+) -> None:
+    async def lose_the_connection() -> None:
+        async with database.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            await asyncio.to_thread(cut_connections, postgres_url, database_url)
+            await session.execute(text("SELECT 1"))
+
+    with pytest.raises(StorageUnavailableError):
+        await lose_the_connection()
+
+
+async def test_passwords_stay_out_of_the_message() -> None:
+    async with Database("postgresql://me:secret@127.0.0.1:1/folio") as database:
+        with pytest.raises(StorageUnavailableError) as caught:
+            async with database.reading() as session:
+                await session.execute(text("SELECT 1"))
+
+    assert "secret" not in caught.value.message
