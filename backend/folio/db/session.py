@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -100,7 +100,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (IntegrityError, ProgrammingError):
+    except (DataError, IntegrityError, ProgrammingError):
         raise  # ours to mend, not the operator's
     except (DBAPIError, ConnectionError, TimeoutError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error

@@ -18,7 +18,6 @@ from folio.documents.sniff import HEAD_BYTES, FileType, sniff
 from folio.errors import (
     CorruptDocumentError,
     InvalidInputError,
-    TooManyPagesError,
     UnsupportedMediaTypeError,
 )
 
@@ -87,13 +86,14 @@ def open_document(
     """Open a PDF or a TIFF in `process`. PDFs use `renderers`, the later ones where others fail.
 
     Raises InvalidInputError (empty file, dpi), UnsupportedMediaTypeError, CorruptDocumentError,
-    EncryptedDocumentError, TooManyPagesError.
+    EncryptedDocumentError.
     """
     check_dpi(dpi)
     file_type = sniff_document(_read_head(path))
     order = tuple(renderers) if file_type is FileType.PDF else (RendererName.FRAMES,)
     facts, usable = _describe(path, process, order)
-    _check_num_pages(facts.num_pages, process.limits.max_pages)
+    if facts.num_pages == 0:
+        raise CorruptDocumentError("The document has no pages. Export it again.")
     return Document(path, file_type, facts.num_pages, facts.is_repaired, usable, dpi, process)
 
 
@@ -134,13 +134,3 @@ def _describe(
             damage = damage or error
     assert damage is not None, "there is at least one renderer"
     raise damage
-
-
-def _check_num_pages(num_pages: int, max_pages: int) -> None:
-    if num_pages == 0:
-        raise CorruptDocumentError("The document has no pages. Export it again.")
-    if num_pages > max_pages:
-        raise TooManyPagesError(
-            f"The document has {num_pages:,} pages; at most {max_pages:,} are accepted. Split it, "
-            'or choose some with pages="1-100".'
-        )

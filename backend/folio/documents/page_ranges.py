@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from folio.errors import InvalidInputError
+from folio.errors import InvalidInputError, TooManyPagesError
 
 _MAX_LENGTH = 2000
 _RANGE = re.compile(r"([0-9]{1,7})(?:\s*-\s*([0-9]{1,7}))?", re.ASCII)
@@ -35,20 +35,27 @@ def parse_page_ranges(text: str) -> tuple[PageRange, ...]:
     return ranges
 
 
-def select_pages(ranges: Sequence[PageRange] | None, num_pages: int) -> tuple[int, ...]:
+def select_pages(
+    ranges: Sequence[PageRange] | None, num_pages: int, *, max_pages: int
+) -> tuple[int, ...]:
     """The page numbers to read, ascending, each once. None selects every page.
 
-    Raises InvalidInputError where a range names a page that the document does not have.
+    Raises InvalidInputError where a range names a page that the document does not have, and
+    TooManyPagesError for more than `max_pages` of them.
     """
-    if ranges is None:
-        return tuple(range(1, num_pages + 1))
-    for page_range in ranges:
+    for page_range in ranges or ():
         if page_range.last > num_pages:
             raise InvalidInputError(
                 f"pages={page_range} asks for page {page_range.last}, but the document ends with "
                 f"page {num_pages}."
             )
-    selected = {page for item in ranges for page in range(item.first, item.last + 1)}
+    chosen = (PageRange(1, num_pages),) if ranges is None else ranges
+    selected = {page for item in chosen for page in range(item.first, item.last + 1)}
+    if len(selected) > max_pages:
+        raise TooManyPagesError(
+            f"These are {len(selected):,} pages; at most {max_pages:,} are read at once. Choose "
+            f'fewer: pages="1-{max_pages}".'
+        )
     return tuple(sorted(selected))
 
 

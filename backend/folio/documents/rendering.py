@@ -27,14 +27,13 @@ class RendererName(StrEnum):
 
 @dataclass(frozen=True)
 class RenderLimits:
-    """What one page, or one document, may take.
+    """What one page may take.
 
     `max_page_pixels` and `max_side_pixels` scale a page down; the others make it fail.
     `max_memory_bytes` bounds the address space of the child process, buffers and code included.
     `timeout_seconds` holds for opening the document and for each attempt to render a page.
     """
 
-    max_pages: int = 5000
     max_page_pixels: int = 20_000_000
     max_side_pixels: int = 16_384
     max_frame_pixels: int = 100_000_000

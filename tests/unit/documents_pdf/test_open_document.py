@@ -7,14 +7,13 @@ from PIL import Image
 
 from folio.documents.document import open_document
 from folio.documents.render_process import RenderProcess
-from folio.documents.rendering import RendererName, RenderLimits
+from folio.documents.rendering import RendererName
 from folio.documents.sniff import FileType
 from folio.errors import (
     CorruptDocumentError,
     EncryptedDocumentError,
     FolioError,
     InvalidInputError,
-    TooManyPagesError,
     UnsupportedMediaTypeError,
 )
 from tests.unit.documents_pdf.pdfs import raw_pdf, write_pdf, write_tiff
@@ -22,7 +21,7 @@ from tests.unit.documents_pdf.pdfs import raw_pdf, write_pdf, write_tiff
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[RenderProcess]:
-    with RenderProcess(RenderLimits(max_pages=100)) as process:
+    with RenderProcess() as process:
         yield process
 
 
@@ -76,11 +75,6 @@ def test_a_broken_xref_is_repaired(process: RenderProcess, tmp_path: Path) -> No
 def test_zero_pages_are_a_corrupt_document(process: RenderProcess, tmp_path: Path) -> None:
     with pytest.raises(CorruptDocumentError, match="no pages"):
         open_document(raw_pdf(tmp_path / "zero.pdf", kids="", count=0), process)
-
-
-def test_too_many_pages_are_refused(process: RenderProcess, tmp_path: Path) -> None:
-    with pytest.raises(TooManyPagesError, match="101 pages; at most 100"):
-        open_document(write_pdf(tmp_path / "long.pdf", 101), process)
 
 
 @pytest.mark.parametrize(
