@@ -13,6 +13,8 @@ from folio.errors import CorruptDocumentError, EncryptedDocumentError
 # "malloc failed", too.
 _MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, TypeError, AttributeError)
 
+_DAMAGED = "The PDF is damaged beyond repair. Export or download it again."
+
 # So often, the decoded images and fonts that pages share are dropped: MuPDF would keep 256 MB.
 _PAGES_PER_STORE = 16
 
@@ -26,11 +28,8 @@ class MupdfRenderer:
         pymupdf.TOOLS.mupdf_display_warnings(False)
         self._limits = limits
         self._document = _open(path)
+        self.num_pages = _count_pages(self._document)
         self._pixmap: pymupdf.Pixmap | None = None
-
-    @property
-    def num_pages(self) -> int:
-        return int(self._document.page_count)
 
     @property
     def is_repaired(self) -> bool:
@@ -67,9 +66,7 @@ def _open(path: Path) -> pymupdf.Document:
     try:
         document = pymupdf.open(path, filetype="pdf")
     except _MUPDF_ERRORS as error:
-        raise CorruptDocumentError(
-            "The PDF is damaged beyond repair. Export or download it again."
-        ) from error
+        raise CorruptDocumentError(_DAMAGED) from error
     if not document.is_pdf:  # the library knows more types than we have sniffed
         raise CorruptDocumentError("The file begins like a PDF and is none. Export it again.")
     if document.needs_pass:
@@ -77,6 +74,13 @@ def _open(path: Path) -> pymupdf.Document:
             "The PDF is encrypted. Remove the password and upload it again."
         )
     return document
+
+
+def _count_pages(document: pymupdf.Document) -> int:
+    try:
+        return int(document.page_count)
+    except _MUPDF_ERRORS as error:
+        raise CorruptDocumentError(_DAMAGED) from error
 
 
 def _check_is_blank_on_purpose(pixels: NDArray[np.uint8]) -> None:

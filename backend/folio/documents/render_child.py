@@ -48,8 +48,10 @@ class RenderServer:
         self._open: dict[RendererName, PageRenderer] = {}
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """`describe` opens a document; a message with a page number renders that page."""
+        """A message with a page number renders that page; without one, it opens the document."""
         name = RendererName(message["renderer"])
+        if "page_number" not in message:
+            self._close_all()  # the file may be another one under the same name
         try:
             renderer = self._renderer(Path(message["path"]), name)
             if "page_number" not in message:

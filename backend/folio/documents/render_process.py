@@ -27,6 +27,7 @@ from folio.errors import CorruptDocumentError, EncryptedDocumentError, FolioErro
 _NUM_SLOTS = 2  # one page is copied out while the next is drawn
 _GRACE_SECONDS = 5.0  # the child's own alarm comes first
 _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+_CHILD_MODULE = "folio.documents.render_child"
 _ERRORS_BY_CODE: dict[str, type[FolioError]] = {
     error.code: error for error in (CorruptDocumentError, EncryptedDocumentError)
 }
@@ -222,7 +223,7 @@ def _start_child(
     # Each thread of OpenBLAS would take its share of the address space.
     environment["OPENBLAS_NUM_THREADS"] = "1"
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "folio.documents.render_child", json.dumps(arguments)],
+        [sys.executable, "-P", "-W", "ignore", "-m", _CHILD_MODULE, json.dumps(arguments)],
         pass_fds=(channel_descriptor, pixels_descriptor),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

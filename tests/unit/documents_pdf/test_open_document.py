@@ -32,6 +32,14 @@ def test_a_pdf_is_told_by_its_content(process: RenderProcess, tmp_path: Path) ->
     assert not document.is_repaired
 
 
+def test_a_file_that_took_the_place_of_another_is_read(
+    process: RenderProcess, tmp_path: Path
+) -> None:
+    open_document(write_pdf(tmp_path / "a.pdf", 3), process)
+
+    assert open_document(write_pdf(tmp_path / "a.pdf", 2), process).num_pages == 2
+
+
 def test_frames_of_a_tiff_are_pages(process: RenderProcess, tmp_path: Path) -> None:
     frames = [Image.new("RGB", (30 + index, 40)) for index in range(3)]
 
@@ -70,6 +78,15 @@ def test_a_broken_xref_is_repaired(process: RenderProcess, tmp_path: Path) -> No
     document = open_document(path, process)
 
     assert (document.num_pages, document.is_repaired) == (3, True)
+
+
+@pytest.mark.parametrize("count", [-5, 2**31 - 1])
+def test_a_page_count_that_cannot_be_is_counted_anew(
+    process: RenderProcess, tmp_path: Path, count: int
+) -> None:
+    path = raw_pdf(tmp_path / "count.pdf", kids="3 0 R", count=count)
+
+    assert open_document(path, process).num_pages == 1
 
 
 def test_zero_pages_are_a_corrupt_document(process: RenderProcess, tmp_path: Path) -> None:
