@@ -9,7 +9,7 @@ writing is found on halved copies of the page.
 The rule: the cheapest mode that scales the writing to at least LEAST_LETTER_HEIGHT pixels in the
 direction that is squeezed most, stretches no page by more than MAX_STRETCH, and gives it an
 image token for every MAX_CHARACTERS_PER_IMAGE_TOKEN characters; gundam where none does. A blank
-page goes to the cheapest mode, a page whose marks cannot be measured to gundam.
+page goes to tiny, a page whose marks cannot be measured to gundam.
 """
 
 import math
@@ -21,10 +21,9 @@ from PIL import Image, ImageChops
 
 from folio.preprocessing.resolution import Mode, resolve
 
-# Starting values, to be set by measured error rates: about 12 pixels of font size, and no page
-# fuller or more stretched than those that models/nano was trained on in the same mode.
-LEAST_LETTER_HEIGHT = 6.0
-MAX_CHARACTERS_PER_IMAGE_TOKEN = 6.0
+# Set by the small model's error rates on held-out pages: docs/decisions/0003.
+LEAST_LETTER_HEIGHT = 9.0
+MAX_CHARACTERS_PER_IMAGE_TOKEN = 4.0
 MAX_STRETCH = 1.7
 
 # The share of the writing that may be smaller than what the mode is chosen for: stray bands
@@ -32,7 +31,9 @@ MAX_STRETCH = 1.7
 SMALLEST_SHARE_OF_EDGES = 0.1
 SMALLEST_SHARE_OF_LETTERS = 0.35
 
-CHEAP_MODES = (Mode.TINY, Mode.SMALL, Mode.BASE)
+# Tiny saves 38 image tokens over small, and was measured to lose tables and code.
+BLANK_PAGE_MODE = Mode.TINY
+CHEAP_MODES = (Mode.SMALL, Mode.BASE)
 
 _MAX_MEASURED_PIXELS = 2_800_000  # about what gundam sees of a page
 _HALF_STRIP = 32  # pixels; strips are two of these wide and overlap by one
@@ -85,6 +86,8 @@ def choose_mode(image: NDArray[np.uint8]) -> Mode:
 
 def cheapest_mode(writing: Writing, width: int, height: int) -> Mode:
     """The cheapest mode that resolves this writing on a page of width x height pixels."""
+    if math.isinf(writing.letter_height):
+        return BLANK_PAGE_MODE
     return next(
         (mode for mode in CHEAP_MODES if _resolves(mode, writing, width, height)), Mode.GUNDAM
     )
@@ -95,8 +98,6 @@ def _resolves(mode: Mode, writing: Writing, width: int, height: int) -> bool:
     scale_x, scale_y = resolution.base_size / width, resolution.base_size / height
     if resolution.keep_aspect:
         scale_x = scale_y = min(scale_x, scale_y)
-    if math.isinf(writing.letter_height):
-        return True
     if max(scale_x, scale_y) > MAX_STRETCH * min(scale_x, scale_y):
         return False
     if writing.num_characters > MAX_CHARACTERS_PER_IMAGE_TOKEN * resolution.num_image_tokens:

@@ -276,9 +276,9 @@ def test_a_page_that_drowns_in_noise_goes_to_gundam() -> None:
 @pytest.mark.parametrize(
     ("size", "page_size", "fill", "expected"),
     [
-        (40, (640, 640), 0.5, Mode.TINY),
-        (12, (640, 640), 0.25, Mode.SMALL),
-        (24, A4, 0.3, Mode.BASE),
+        (40, (640, 640), 0.5, Mode.SMALL),
+        (12, (640, 640), 0.25, Mode.BASE),
+        (34, A4, 0.3, Mode.BASE),
         (16, A4, 1.0, Mode.GUNDAM),
         (10, A4, 0.3, Mode.GUNDAM),
     ],
@@ -306,20 +306,20 @@ CLEAR = Writing(letter_height=100.0, num_characters=10)
 
 def test_the_direction_that_is_squeezed_most_counts() -> None:
     writing = Writing(letter_height=12.0, num_characters=100)
-    assert cheapest_mode(writing, 1000, 700) is Mode.TINY
-    assert cheapest_mode(writing, 1100, 700) is Mode.SMALL
-    assert cheapest_mode(writing, 700, 1100) is Mode.SMALL
+    assert cheapest_mode(writing, 850, 600) is Mode.SMALL
+    assert cheapest_mode(writing, 900, 600) is Mode.BASE
+    assert cheapest_mode(writing, 600, 900) is Mode.BASE
 
 
 def test_a_strip_is_not_stretched_into_a_square() -> None:
-    assert cheapest_mode(CLEAR, 800, 500) is Mode.TINY
+    assert cheapest_mode(CLEAR, 800, 500) is Mode.SMALL
     assert cheapest_mode(CLEAR, 900, 90) is Mode.BASE
 
 
 def test_a_dense_page_gets_more_image_tokens() -> None:
-    most = int(MAX_CHARACTERS_PER_IMAGE_TOKEN * 73)
-    assert cheapest_mode(Writing(100.0, most), 600, 600) is Mode.TINY
-    assert cheapest_mode(Writing(100.0, most + 1), 600, 600) is Mode.SMALL
+    most = int(MAX_CHARACTERS_PER_IMAGE_TOKEN * 111)
+    assert cheapest_mode(Writing(100.0, most), 600, 600) is Mode.SMALL
+    assert cheapest_mode(Writing(100.0, most + 1), 600, 600) is Mode.BASE
     assert cheapest_mode(Writing(100.0, 100_000), 600, 600) is Mode.GUNDAM
 
 
