@@ -63,10 +63,10 @@ def test_a_page_photographed_sideways_is_read_upright(client: httpx.Client) -> N
 
 
 def test_what_looks_like_tags_on_a_page_is_text(client: httpx.Client) -> None:
-    printed = ["<|ref|>a<|/ref|>", "<script>alert(1)</script>", "__import__('os')"]
-    page = post(client, encode(print_page(printed)), mode="small", task="free").json()
+    printed = ["See <|ref|> here", "<script>alert(1)</script>", "__import__('os')"]
+    page = post(client, encode(print_page(printed)), mode="base", task="free").json()
     read = page["text"].replace(" ", "")  # the small model is not sure of spaces in code
-    assert all(line in read for line in printed)
+    assert all(line.replace(" ", "") in read for line in printed)
     assert "<script>" not in page["markdown"]
 
 
