@@ -35,6 +35,13 @@ check_machine() {
     need_debian_package libnuma1
 }
 
+# What the tests use beside Python's packages: a database of their own, a compiler, DejaVu's fonts.
+check_test_needs() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need_debian_package postgresql
+  command -v gcc >/dev/null || need_debian_package gcc
+  [ -d /usr/share/fonts/truetype/dejavu ] || need_debian_package fonts-dejavu
+}
+
 # What an installation of this flavour depends on, this folder's place included (it is editable).
 fingerprint() { { cat "requirements/$1.txt" requirements/torch-cpu.txt pyproject.toml; pwd; } | sha256sum; }
 is_installed() { [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
@@ -51,6 +58,7 @@ install_packages() {
   "${pip[@]}" --no-build-isolation -e .
 }
 
+if [ "$flavour" = cpu-dev ]; then check_test_needs; fi
 if is_installed "$flavour"; then exit 0; fi
 check_machine
 echo "Installing Folio's Python packages into .venv (a few minutes the first time)"
