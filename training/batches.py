@@ -36,16 +36,16 @@ class ModeRecipe:
 RECIPES = {
     "start": ModeRecipe(256, 110, 96, (0.35, 0.5, 0.05, 0.1, 0.0), 16.0),
     "tiny": ModeRecipe(128, 450, 320, (0.08, 0.27, 0.15, 0.4, 0.1), 11.5),
-    "small": ModeRecipe(96, 1000, 640, (0.06, 0.25, 0.17, 0.42, 0.1), 10.5),
-    "base": ModeRecipe(40, 2400, 1344, (0.03, 0.13, 0.14, 0.46, 0.24), 10.0),
+    "small": ModeRecipe(96, 1000, 640, (0.05, 0.22, 0.25, 0.38, 0.1), 10.5),
+    "base": ModeRecipe(40, 2400, 1344, (0.03, 0.14, 0.16, 0.39, 0.28), 10.0),
     "large": ModeRecipe(24, 3000, 1536, (0.03, 0.1, 0.12, 0.5, 0.25), 10.0),
-    "gundam": ModeRecipe(120, 3400, 2304, (0.02, 0.05, 0.1, 0.55, 0.28), 11.0),
+    "gundam": ModeRecipe(120, 3400, 2304, (0.02, 0.05, 0.1, 0.46, 0.37), 11.0),
 }
 GLOBAL_VIEW_COST = 2.56
 STAGE_MODES = {
     "start": {"start": 1.0},
     "views": {"small": 0.68, "tiny": 0.1, "base": 0.22},
-    "all": {"small": 0.24, "tiny": 0.05, "base": 0.24, "large": 0.05, "gundam": 0.42},
+    "all": {"small": 0.25, "tiny": 0.04, "base": 0.24, "large": 0.05, "gundam": 0.42},
 }
 MAX_SLOT_BYTES = 80_000_000
 

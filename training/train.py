@@ -66,7 +66,7 @@ class Trainer:
     def rate(self) -> float:
         """Learning rate as a share of its peak: warm-up, constant, linear decay."""
         warmup = min(1.0, (self.step + 1) / WARMUP_STEPS)
-        decay = min(1.0, max(LAST_RATE, (1 - self.progress) / DECAY_SHARE))
+        decay = min(1.0, max(LAST_RATE, (1 - self.progress) / self.options.decay_share))
         return self.options.peak_rate * warmup * decay
 
     @property
@@ -77,7 +77,7 @@ class Trainer:
         torch.manual_seed(hash((self.options.seed, self.process.rank, self.step)) % 2**31)
         self.prefetcher = Prefetcher(self.loader, self.process.device, self.dtype, self.step)
         began, before = time.time(), self.elapsed
-        logged = began
+        logged = saved = began
         while self.elapsed - before < self.options.call_seconds and self.progress < 1:
             self.train_batch()
             if self.step >= self.options.max_steps:
@@ -87,6 +87,9 @@ class Trainer:
             if time.time() - logged > self.options.log_seconds:
                 logged = time.time()
                 self.log()
+            if time.time() - saved > self.options.save_seconds and self.process.is_first:
+                saved = time.time()
+                save_checkpoint(self.averaged_weights(), self.options.out)
 
     def train_batch(self) -> None:
         batch = self.prefetcher.next()
@@ -240,11 +243,18 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peak-rate", type=float, default=1.0)
+    parser.add_argument("--decay-share", type=float, default=DECAY_SHARE)
     parser.add_argument("--map-weight", type=float, default=0.6)
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--total-seconds", type=float, default=4000)
     parser.add_argument("--call-seconds", type=float, default=float("inf"))
     parser.add_argument("--log-seconds", type=float, default=10)
+    parser.add_argument(
+        "--save-seconds",
+        type=float,
+        default=float("inf"),
+        help="write the averaged weights this often, against a machine that is taken away",
+    )
     parser.add_argument("--max-steps", type=int, default=sys.maxsize)
     parser.add_argument("--no-compile", action="store_true")
     return parser.parse_args()
