@@ -16,7 +16,7 @@ _MUPDF_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, TypeError,
 _DAMAGED = "The PDF is damaged beyond repair. Export or download it again."
 
 # So often, the decoded images and fonts that pages share are dropped: MuPDF would keep 256 MB.
-_PAGES_PER_STORE = 16
+_PAGES_PER_STORE = 8
 
 
 class MupdfRenderer:
@@ -30,6 +30,7 @@ class MupdfRenderer:
         self._document = _open(path)
         self.num_pages = _count_pages(self._document)
         self._pixmap: pymupdf.Pixmap | None = None
+        self._num_drawn = 0
 
     @property
     def is_repaired(self) -> bool:
@@ -43,7 +44,8 @@ class MupdfRenderer:
             if "malloc" in str(error):
                 raise MemoryError from error
             raise RenderError(str(error)) from error
-        if page_number % _PAGES_PER_STORE == 0:
+        self._num_drawn += 1
+        if self._num_drawn % _PAGES_PER_STORE == 0:
             pymupdf.TOOLS.store_shrink(100)
         self._pixmap = pixmap  # it owns the memory that the array shows
         pixels = np.frombuffer(pixmap.samples_mv, dtype=np.uint8)

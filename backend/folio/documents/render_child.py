@@ -7,6 +7,7 @@ and with it this process.
 
 import importlib
 import json
+import os
 import resource
 import signal
 import sys
@@ -19,6 +20,9 @@ from folio.documents.channel import Channel, ChannelClosedError
 from folio.documents.rendering import PageRenderer, RendererName, RenderError, RenderLimits
 from folio.documents.shared_pixels import SharedPixels
 from folio.errors import FolioError
+
+# Where cores are few, drawing the pages to come must not delay answers to who waits now.
+_NICENESS = 5
 
 # Imported when first needed: each takes a tenth of a second and 20 MB.
 _RENDERERS = {
@@ -102,6 +106,7 @@ def main(arguments: ChildArguments) -> None:
 def _limit_process(limits: RenderLimits) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.max_memory_bytes, limits.max_memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, who then ends us
     with suppress(OSError):  # where memory runs out all the same, the kernel takes us first
         Path("/proc/self/oom_score_adj").write_text("1000")

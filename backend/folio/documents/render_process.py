@@ -58,6 +58,7 @@ class RenderProcess:
         self.limits = limits or RenderLimits()
         self._pixels: SharedPixels | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._is_killed = False
         self._channel: Channel | None = None
         self._asked: deque[tuple[PageJob, int]] = deque()
         self._answered: dict[PageJob, tuple[dict[str, Any], int]] = {}
@@ -74,9 +75,14 @@ class RenderProcess:
         self.close()
 
     def start(self) -> None:
-        """Start the child ahead of its first document. No-op while it runs."""
+        """Start the child ahead of its first document. No-op while it runs.
+
+        Raises RenderError after kill().
+        """
         if self._child is not None:
             return
+        if self._is_killed:
+            raise RenderError("the worker is shutting down")
         if self._pixels is None:
             self._pixels = SharedPixels.create(
                 num_slots=_NUM_SLOTS, slot_bytes=self.limits.max_page_bytes
@@ -116,9 +122,17 @@ class RenderProcess:
         self._raise_reason(answer)
         return self._read_page(answer, slot)
 
+    def kill(self) -> None:
+        """End the child at once: no page is rendered until close(). Any thread may call it."""
+        self._is_killed = True
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def close(self) -> None:
         """End the child and free the shared memory. The process can be used again afterwards."""
         self._end_child()
+        self._is_killed = False
         if self._pixels is not None:
             self._pixels.close()
             self._pixels = None

@@ -10,6 +10,8 @@ import tempfile
 import numpy as np
 from numpy.typing import NDArray
 
+from folio.documents.page_buffers import PageBuffers
+
 
 class SharedPixels:
     """A few slots of one size, each for one page. Memory is taken as it is written to."""
@@ -18,6 +20,7 @@ class SharedPixels:
         self.descriptor = descriptor
         self.slot_bytes = slot_bytes
         self._memory = mmap.mmap(descriptor, num_slots * slot_bytes)
+        self._buffers = PageBuffers()
 
     @classmethod
     def create(cls, *, num_slots: int, slot_bytes: int) -> "SharedPixels":
@@ -38,7 +41,7 @@ class SharedPixels:
             raise ValueError(f"{height} x {width} pixels do not fit a slot")
         start = slot * self.slot_bytes
         pixels = np.frombuffer(self._memory, dtype=np.uint8, count=num_bytes, offset=start)
-        return pixels.reshape(height, width, 3).copy()
+        return self._buffers.copy(pixels.reshape(height, width, 3))
 
     def close(self) -> None:
         self._memory.close()
