@@ -18,6 +18,7 @@ from folio.engine.base import (
 from folio.errors import EngineNotReadyError, FolioError
 
 Answer = str | Callable[[GenerationRequest], str]
+Ending = FinishReason | Callable[[GenerationRequest], FinishReason]
 
 _TOKEN = re.compile(r"\s*\S+|\s+")
 
@@ -27,13 +28,14 @@ class FakeEngine:
     """Answers every request with `answer`, or with what `answer` makes of the request.
 
     answer_by_prompt: answers to particular prompts, tried before `answer`.
+    finish_reason: how each answer ends, or what it makes of the request: a loop, a cut-off end.
     seconds_per_token: the pause before each word; a word is a token here.
     start_error, error: what `start` and `generate` fail with; `error_after_tokens` of the answer.
     """
 
     answer: Answer = ""
     answer_by_prompt: dict[str, str] = field(default_factory=dict)
-    finish_reason: FinishReason = "stop"
+    finish_reason: Ending = "stop"
     seconds_per_token: float = 0.0
     start_seconds: float = 0.0
     start_error: Exception | None = None
@@ -89,14 +91,14 @@ class FakeEngine:
         if self.error is not None and self.error_after_tokens == 0:
             raise self.error
         if not allowed:
-            yield self._output(request, "", 0, self.finish_reason)
+            yield self._output(request, "", 0, self._ending(request))
         for count in range(1, len(allowed) + 1):
             await asyncio.sleep(self.seconds_per_token)
             self._check_health()
             if self.error is not None and count > self.error_after_tokens:
                 raise self.error
             is_cut_off = len(allowed) < len(tokens)
-            last_reason: FinishReason = "length" if is_cut_off else self.finish_reason
+            last_reason: FinishReason = "length" if is_cut_off else self._ending(request)
             reason = last_reason if count == len(allowed) else None
             yield self._output(request, "".join(allowed[:count]), count, reason)
 
@@ -105,6 +107,10 @@ class FakeEngine:
         if scripted is not None:
             return scripted
         return self.answer if isinstance(self.answer, str) else self.answer(request)
+
+    def _ending(self, request: GenerationRequest) -> FinishReason:
+        ending = self.finish_reason
+        return ending(request) if callable(ending) else ending
 
     def _check_health(self) -> None:
         if self.state is not EngineState.HEALTHY:
