@@ -44,24 +44,43 @@ def running_postgres() -> Iterator[str]:
     yield url
 
 
+class PostgresServer:
+    """A cluster in a folder of its own, on a free port. It can be stopped and started again."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self.port = free_port()
+        self.url = f"postgresql://postgres@{HOST}:{self.port}"
+        self._folder = folder
+        self._pg_ctl = binaries / "pg_ctl"
+        self._data = folder / "data"
+        self._user = "postgres" if os.getuid() == 0 else None  # initdb refuses root
+        if self._user is not None:
+            account = pwd.getpwnam(self._user)
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        arguments = ("-D", self._data, "-U", "postgres", "-A", "trust", "-N")
+        run(binaries / "initdb", *arguments, user=self._user)
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses={HOST} -k {self._folder} -c fsync=off"
+        self._control("-l", self._folder / "log", "-w", "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._control("-m", mode, "-w", "stop")
+
+    def _control(self, *arguments: object) -> None:
+        run(self._pg_ctl, "-D", self._data, *arguments, user=self._user)
+
+
 @contextmanager
 def throwaway_postgres(binaries: Path) -> Iterator[str]:
-    """A cluster of its own on a free port, gone at the end."""
-    user = "postgres" if os.getuid() == 0 else None  # initdb refuses root
+    """A cluster of its own, gone at the end."""
     with tempfile.TemporaryDirectory(prefix="folio-postgres-") as name:
-        folder, port = Path(name), free_port()
-        if user is not None:
-            account = pwd.getpwnam(user)
-            os.chown(folder, account.pw_uid, account.pw_gid)
-        data = folder / "data"
-        run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", user=user)
-        options = f"-p {port} -c listen_addresses={HOST} -k {folder} -c fsync=off"
-        log = folder / "log"
-        run(binaries / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start", user=user)
+        server = PostgresServer(Path(name), binaries)
+        server.start()
         try:
-            yield f"postgresql://postgres@{HOST}:{port}"
+            yield server.url
         finally:
-            run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop", user=user)
+            server.stop()
 
 
 def execute(url: str, statement: str) -> None:

@@ -18,6 +18,11 @@ def embedded_model_path() -> Path:
     return Path(__file__).resolve().parents[2] / "models" / "nano"
 
 
+def built_frontend_path() -> Path:
+    """The folder that the web page is built into (frontend/dist)."""
+    return Path(__file__).resolve().parents[2] / "frontend" / "dist"
+
+
 class _Group(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, protected_namespaces=()
@@ -33,12 +38,14 @@ class ServerSettings(_Group):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     shutdown_timeout_seconds: int = Field(30, ge=0)
     internal_api_token: SecretStr | None = None
+    frontend_dir: Path | None = Field(None, description="The built web page; none: frontend/dist")
 
 
 class LimitSettings(_Group):
     """What is refused before any work is done on it."""
 
-    max_upload_bytes: int = Field(50 * MEBIBYTE, ge=1)
+    max_upload_bytes: int = Field(50 * MEBIBYTE, ge=1, description="Of an image")
+    max_document_bytes: int = Field(200 * MEBIBYTE, ge=1, description="Of a PDF or TIFF")
     max_image_pixels: int = Field(100_000_000, ge=1)
     max_image_side: int = Field(20_000, ge=1)
     request_timeout_seconds: float = Field(300.0, gt=0)
@@ -48,6 +55,43 @@ class DatabaseSettings(_Group):
     """Where tasks and pages are kept. None: SQLite in data_dir."""
 
     database_url: SecretStr | None = Field(None, description="postgresql://user:password@host/name")
+
+
+class JobSettings(_Group):
+    """Documents as tasks: the queue, the pages, and how long results are kept."""
+
+    celery_broker_url: SecretStr | None = Field(
+        None, description="redis://host:6379/0; none: a worker inside the service"
+    )
+    max_pages: int = Field(2000, ge=1)
+    pdf_renderer: Literal["mupdf", "pdfium"] = "mupdf"
+    render_processes: int = Field(
+        2, ge=1, le=16, description="Children of a worker process that draw pages"
+    )
+    max_page_pixels: int = Field(20_000_000, ge=10_000)
+    render_timeout_seconds: float = Field(60.0, gt=0)
+    max_render_memory_bytes: int = Field(1024 * MEBIBYTE, ge=256 * MEBIBYTE)
+    pages_per_range: int = Field(16, ge=1, description="What one worker takes up at once")
+    max_pages_in_flight: int = Field(16, ge=1, description="Per worker process")
+    max_page_claims: int = Field(
+        5, ge=1, description="Workers that may die on a page before it counts as failed"
+    )
+    lease_seconds: float = Field(30.0, gt=0, description="A worker unheard of so long is dead")
+    results_retry_seconds: float = Field(
+        3600.0, ge=0, description="So long a task is tried again whose results cannot be written"
+    )
+    reaper_interval_seconds: float = Field(10.0, gt=0)
+    retention_hours: float = Field(168.0, ge=0, description="0 keeps results for ever")
+
+
+class WorkerSettings(_Group):
+    """Where a worker without a GPU sends its pages."""
+
+    worker_remote_infer_url: str | None = Field(
+        None, description="http://host:8001; several, parted by commas, share the pages"
+    )
+    worker_engine_wait_seconds: float = Field(600.0, gt=0)
+    worker_num_processes: int = Field(1, ge=1)
 
 
 class EngineSettings(_Group):
@@ -95,6 +139,8 @@ class Settings(BaseModel):
     server: ServerSettings = Field(default_factory=ServerSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    jobs: JobSettings = Field(default_factory=JobSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
 
     @property
@@ -103,3 +149,8 @@ class Settings(BaseModel):
         if self.database.database_url is not None:
             return self.database.database_url.get_secret_value()
         return f"sqlite:///{self.server.data_dir / 'folio.db'}"
+
+    @property
+    def storage_dir(self) -> Path:
+        """Where uploads and results lie, a folder for each task. All workers need it."""
+        return self.server.data_dir / "tasks"

@@ -17,6 +17,10 @@
     │   ├── EngineOverloadedError     429  engine_overloaded
     │   ├── EngineNotReadyError       503  engine_not_ready
     │   └── EngineTimeoutError        504  engine_timeout
+    ├── RequestCanceledError          409  request_canceled
+    ├── TaskNotFoundError             404  task_not_found
+    ├── TaskNotFinishedError          409  task_not_finished
+    ├── TaskAlreadyFinishedError      409  task_already_finished
     ├── StoredFileNotFoundError       404  stored_file_not_found
     └── StorageUnavailableError       503  storage_unavailable
 
@@ -155,6 +159,38 @@ class EngineTimeoutError(EngineError):
     code = "engine_timeout"
     status = 504
     title = "Engine timeout"
+
+
+class RequestCanceledError(FolioError):
+    """Somebody canceled the task that this request to the engine belongs to."""
+
+    code = "request_canceled"
+    status = 409
+    title = "Request canceled"
+
+
+class TaskNotFoundError(FolioError):
+    """There is no task with this id: it was deleted, or its time to be kept is over."""
+
+    code = "task_not_found"
+    status = 404
+    title = "Task not found"
+
+
+class TaskNotFinishedError(FolioError):
+    """The task still runs, so it has no result yet."""
+
+    code = "task_not_finished"
+    status = 409
+    title = "Task not finished"
+
+
+class TaskAlreadyFinishedError(FolioError):
+    """The task has ended, in a way that rules the call out: a canceled one has no result."""
+
+    code = "task_already_finished"
+    status = 409
+    title = "Task already finished"
 
 
 class StoredFileNotFoundError(FolioError):

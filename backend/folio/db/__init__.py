@@ -1,5 +1,6 @@
 """What must not be lost: tasks and pages, on Postgres or SQLite. Knows not what they mean."""
 
+from folio.db.leases import LeaseRepository
 from folio.db.records import NewTask, PageOutcome, PageStatus, TaskError, TaskKind, TaskStatus
 from folio.db.repositories import PageRepository, TaskRepository
 from folio.db.session import Database
@@ -7,6 +8,7 @@ from folio.db.tables import PageRow, TaskRow
 
 __all__ = [
     "Database",
+    "LeaseRepository",
     "NewTask",
     "PageOutcome",
     "PageRepository",

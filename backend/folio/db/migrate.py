@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from folio.db.session import Database
@@ -22,6 +24,25 @@ async def migrate(database: Database) -> None:
     async with database.transaction() as session:
         connection = await session.connection()
         await connection.run_sync(_upgrade)
+
+
+async def find_schema_problem(database: Database) -> str | None:
+    """What the operator has to do before the tables can be used; None where they are right.
+
+    Raises StorageUnavailableError.
+    """
+    async with database.reading() as session:
+        connection = await session.connection()
+        current = await connection.run_sync(_current_revision)
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if current == newest:
+        return None
+    state = "has no tables yet" if current is None else f"has tables of version {current}"
+    return f"The database {state}; this Folio wants version {newest}. Run `folio migrate`."
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _upgrade(connection: Connection) -> None:

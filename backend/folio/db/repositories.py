@@ -3,7 +3,7 @@
 Times come from the caller: leases are long against the difference of two machines' clocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,11 @@ class TaskRepository:
 
     async def get(self, task_id: UUID) -> TaskRow | None:
         return await self._session.get(TaskRow, task_id, populate_existing=True)
+
+    async def get_many(self, task_ids: Collection[UUID]) -> dict[UUID, TaskRow]:
+        """Those that are there."""
+        tasks = await self._session.scalars(select(TaskRow).where(TaskRow.id.in_(task_ids)))
+        return {task.id: task for task in tasks}
 
     async def list_newest(
         self, *, limit: int, cursor: str | None = None, status: TaskStatus | None = None
@@ -157,6 +162,18 @@ class TaskRepository:
         await self._update(TaskRow.id.in_(task_ids), enqueued_at=now)
         return task_ids
 
+    async def is_read(self, task_id: UUID) -> bool:
+        """Whether it is unfinished, and every page has its outcome: its results can be written.
+
+        Of those that finish pages at the same time, the last one is told so.
+        """
+        query = select(TaskRow.id).where(
+            TaskRow.id == task_id,
+            TaskRow.status.in_(UNFINISHED),
+            TaskRow.pages_done >= TaskRow.num_pages,
+        )
+        return await self._session.scalar(query) is not None
+
     async def list_finished_before(self, instant: datetime, *, limit: int) -> list[UUID]:
         """The tasks whose time to be kept is over."""
         query = select(TaskRow.id).where(TaskRow.finished_at < instant)
@@ -191,6 +208,15 @@ class PageRepository:
     async def list_range(self, task_id: UUID, *, after: int = 0, limit: int = 100) -> list[PageRow]:
         """Pages behind this page number in ascending order: a long document goes in pieces."""
         query = select(PageRow).where(PageRow.task_id == task_id, PageRow.page_number > after)
+        return list(await self._session.scalars(query.order_by(PageRow.page_number).limit(limit)))
+
+    async def list_finished(self, task_id: UUID, *, after: int, limit: int) -> list[PageRow]:
+        """As list_range, without the pages that have no outcome yet."""
+        query = select(PageRow).where(
+            PageRow.task_id == task_id,
+            PageRow.page_number > after,
+            PageRow.status != PageStatus.PENDING,
+        )
         return list(await self._session.scalars(query.order_by(PageRow.page_number).limit(limit)))
 
     async def count_pending(self, task_id: UUID) -> int:
@@ -250,6 +276,24 @@ class PageRepository:
             lease_expires_at=None,
             num_claims=PageRow.num_claims - 1,
         )
+
+    async def abandon(self, claim: PageClaim) -> bool:
+        """Give a page back as one that went wrong here: it counts as a try."""
+        return await self._update(_is_held(claim), lease_owner=None, lease_expires_at=None)
+
+    async def first_failure(self, task_id: UUID) -> PageRow | None:
+        """The failed page of the lowest number."""
+        query = select(PageRow).where(
+            PageRow.task_id == task_id, PageRow.status == PageStatus.FAILED
+        )
+        return await self._session.scalar(query.order_by(PageRow.page_number).limit(1))
+
+    async def last_finished_at(self, task_id: UUID) -> datetime | None:
+        """When the latest of its pages got an outcome."""
+        query = select(PageRow.finished_at).where(
+            PageRow.task_id == task_id, PageRow.finished_at.is_not(None)
+        )
+        return await self._session.scalar(query.order_by(PageRow.finished_at.desc()).limit(1))
 
     async def finish(self, claim: PageClaim, outcome: PageOutcome) -> bool:
         """Store a page's outcome and count it, once. False where the claim is void."""

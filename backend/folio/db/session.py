@@ -1,11 +1,17 @@
 """The connection to Postgres or SQLite: made on start, bound to one event loop, closed on stop."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -32,6 +38,11 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         """No I/O yet. url: postgresql://user:password@host/name or sqlite:///path."""
         self.db_engine = create_db_engine(url, pool_size=pool_size)
+        # SQLite has one writer at a time. The others wait here, where they hold no connection that
+        # a reader could use, and not in SQLite, which sleeps between its looks at the lock.
+        self._writer: AbstractAsyncContextManager[Any] = (
+            asyncio.Lock() if self.db_engine.dialect.name == "sqlite" else nullcontext()
+        )
         self._reading = async_sessionmaker(self.db_engine, expire_on_commit=False)
         self._writing = async_sessionmaker(
             self.db_engine.execution_options(**{_WRITES: True}), expire_on_commit=False
@@ -50,7 +61,7 @@ class Database:
         Raises StorageUnavailableError where the database cannot be reached or written to.
         """
         with _translated():
-            async with self._writing.begin() as session:
+            async with self._writer, self._writing.begin() as session:
                 yield session
 
     @asynccontextmanager
@@ -59,6 +70,11 @@ class Database:
         with _translated():
             async with self._reading() as session:
                 yield session
+
+    async def ping(self) -> None:
+        """Raises StorageUnavailableError where the database does not answer."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         await self.db_engine.dispose()

@@ -86,9 +86,10 @@ class LocalStorage:
             yield scratch
             with _translated(key):
                 await asyncio.to_thread(_move_durably, scratch, target)
-        finally:
+        except BaseException:
             with suppress(OSError):
                 await asyncio.to_thread(scratch.unlink, missing_ok=True)
+            raise
 
 
 def _write_all(file: IO[bytes], chunk: bytes) -> None:

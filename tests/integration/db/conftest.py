@@ -9,25 +9,8 @@ from pathlib import Path
 import pytest
 
 from folio.db import Database
-from folio.db.migrate import migrate
-from tests.postgres import execute, running_postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A server, without a database's name."""
-    with running_postgres() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> Iterator[str]:
-    """The name of a database that the migrations have made."""
-    name = f"folio_template_{uuid.uuid4().hex}"
-    execute(postgres_url, f"CREATE DATABASE {name}")
-    asyncio.run(migrate_at(f"{postgres_url}/{name}"))
-    yield name
-    execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+from tests.integration.conftest import migrate_at
+from tests.postgres import execute
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +52,3 @@ def make_postgres_database(server_url: str, template: str) -> Iterator[str]:
     execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield f"{server_url}/{name}"
     execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def migrate_at(url: str) -> None:
-    async with Database(url) as database:
-        await migrate(database)

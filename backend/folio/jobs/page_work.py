@@ -1,0 +1,116 @@
+"""One page, from its pixels to its stored outcome."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from folio.db import Database, PageOutcome, PageRepository, PageStatus, TaskRepository
+from folio.db.repositories import PageClaim
+from folio.documents import FailedPage, RenderedPage
+from folio.engine import OcrEngine
+from folio.errors import (
+    EngineNotReadyError,
+    EngineOverloadedError,
+    EngineTimeoutError,
+    FolioError,
+    RequestCanceledError,
+    StorageUnavailableError,
+)
+from folio.jobs.clock import now
+from folio.jobs.leases import Leases
+from folio.jobs.options import DocumentOptions
+from folio.jobs.pictures import store_pictures
+from folio.jobs.results import page_outcome
+from folio.pipeline.repair import read_page
+from folio.storage import Storage
+
+log = logging.getLogger(__name__)
+
+# Not the page's fault, and over some day: the page is given back as if nobody had touched it.
+TROUBLE = (
+    EngineNotReadyError,
+    EngineOverloadedError,
+    RequestCanceledError,
+    StorageUnavailableError,
+)
+
+_STORE_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class ClaimedPage:
+    """A page that this process works on. `started_at`: when it was its turn to be rendered."""
+
+    claim: PageClaim
+    options: DocumentOptions
+    started_at: datetime
+
+
+class PageWork:
+    """Reads a page, stores its pictures and its outcome."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        engine: OcrEngine,
+        leases: Leases,
+        *,
+        max_crops: int,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._engine = engine
+        self._leases = leases
+        self._max_crops = max_crops
+
+    async def finish(self, page: ClaimedPage, rendered: RenderedPage | FailedPage) -> bool:
+        """Whether it was the task's last page. Raises TROUBLE; the page is then still claimed."""
+        try:
+            outcome = await self._outcome(page, rendered)
+        except (*TROUBLE, EngineTimeoutError):
+            raise
+        except FolioError as error:
+            outcome = _failed(page, error.message)
+        except Exception as error:  # a bug of ours costs a page, not a document
+            log.exception("Page %s of %s", page.claim.page_number, page.claim.task_id)
+            outcome = _failed(page, f"Folio has failed on this page ({type(error).__name__}).")
+        self._leases.begin_storing(page.claim)
+        return await self._store(page.claim, outcome)
+
+    async def _outcome(self, page: ClaimedPage, rendered: RenderedPage | FailedPage) -> PageOutcome:
+        if isinstance(rendered, FailedPage):
+            return _failed(page, rendered.reason)
+        task_id, number = page.claim.task_id, page.claim.page_number
+        repaired = await read_page(
+            self._engine,
+            rendered.pixels,
+            page.options.page_options(),
+            request_id=f"{task_id}:{number}",
+            max_crops=self._max_crops,
+        )
+        links = await store_pictures(
+            self._storage, task_id, number, rendered.pixels, repaired.result
+        )
+        return page_outcome(
+            repaired, figure_links=links, started_at=page.started_at, finished_at=now()
+        )
+
+    async def _store(self, claim: PageClaim, outcome: PageOutcome) -> bool:
+        """An answer is dear: a database that restarts is waited for, as long as the lease lasts."""
+        deadline = time.monotonic() + self._leases.duration.total_seconds()
+        while True:
+            try:
+                async with self._database.transaction() as session:
+                    await PageRepository(session).finish(claim, outcome)
+                    return await TaskRepository(session).is_read(claim.task_id)
+            except StorageUnavailableError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+
+
+def _failed(page: ClaimedPage, reason: str) -> PageOutcome:
+    return PageOutcome(PageStatus.FAILED, page.started_at, now(), reason=reason)

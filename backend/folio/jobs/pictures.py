@@ -1,0 +1,79 @@
+"""A read page in pictures: its figures cut out, and the page with its boxes drawn. JPEGs."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from folio.jobs.boxes import draw_boxes
+from folio.jobs.keys import boxed_page_key, figure_key, task_folder
+from folio.pipeline.markdown import figure_boxes
+from folio.pipeline.results import Block, BoundingBox, PageResult
+from folio.storage import Storage
+
+MAX_FIGURES = 100  # of a page; a model that loops would cut thousands
+_LEAST_FIGURE_SIDE = 4  # pixels; anything less shows nothing
+_FIGURE_QUALITY, _PAGE_QUALITY = 85, 80
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """JPEGs. A figure's number is its place in the page's reading order, 1-based."""
+
+    figures: Mapping[int, bytes]
+    boxed_page: bytes
+
+
+async def store_pictures(
+    storage: Storage, task_id: UUID, page_number: int, pixels: NDArray[np.uint8], page: PageResult
+) -> Mapping[BoundingBox, str]:
+    """Cut and draw in a thread, store, and say for each figure's box how a document beside the
+    pictures links to it. pixels: uint8 (height, width, 3), those that the page was read from.
+
+    Raises StorageUnavailableError.
+    """
+    pictures = await asyncio.to_thread(make_pictures, pixels, page.blocks)
+    boxes = figure_boxes(page.blocks)
+    links: dict[BoundingBox, str] = {}
+    for number, picture in pictures.figures.items():
+        key = figure_key(task_id, page_number, number)
+        await storage.write(key, _one_chunk(picture))
+        links[boxes[number - 1]] = key.removeprefix(f"{task_folder(task_id)}/")
+    await storage.write(boxed_page_key(task_id, page_number), _one_chunk(pictures.boxed_page))
+    return links
+
+
+def make_pictures(pixels: NDArray[np.uint8], blocks: Sequence[Block]) -> Pictures:
+    """The same bytes for the same page. Figures that lie off the page are left out."""
+    page = Image.fromarray(pixels)
+    figures: dict[int, bytes] = {}
+    for number, box in enumerate(figure_boxes(blocks)[:MAX_FIGURES], start=1):
+        figure = cut_out(page, box)
+        if figure is not None:
+            figures[number] = _to_jpeg(figure, _FIGURE_QUALITY)
+    draw_boxes(page, blocks)
+    return Pictures(figures, _to_jpeg(page, _PAGE_QUALITY))
+
+
+def cut_out(page: Image.Image, box: BoundingBox) -> Image.Image | None:
+    """What lies in the box, as far as it is on the page; None where that is next to nothing."""
+    x0, y0 = max(box.x0, 0), max(box.y0, 0)
+    x1, y1 = min(box.x1, page.width), min(box.y1, page.height)
+    if min(x1 - x0, y1 - y0) < _LEAST_FIGURE_SIDE:
+        return None
+    return page.crop((x0, y0, x1, y1))
+
+
+def _to_jpeg(picture: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:
+    yield data

@@ -1,0 +1,69 @@
+"""Finds the tasks that nobody works on, and has the queue take them again.
+
+It runs in every process that has to do with tasks. Whatever was lost, the queue's messages, a
+worker, the time in which the database was away, ends with a task here.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from folio.config import JobSettings
+from folio.db import Database, TaskRepository
+from folio.errors import StorageUnavailableError
+from folio.jobs.celery_queue import CeleryQueue
+from folio.jobs.clock import now
+
+log = logging.getLogger(__name__)
+
+# A queue that holds so many messages is not empty because it lost them: what waits, waits its
+# turn. Without this bound a long queue would grow by every task in it, sweep after sweep.
+_MAX_WAITING = 100
+
+
+class Reaper:
+    """Sweeps every `interval_seconds`. A task is stalled after `patience_seconds` in no queue."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: CeleryQueue,
+        *,
+        interval_seconds: float,
+        patience_seconds: float,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._interval_seconds = interval_seconds
+        self._patience = timedelta(seconds=patience_seconds)
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                await self.sweep(enqueued_before=now() - self._patience)
+            except StorageUnavailableError as error:
+                log.warning("Stalled tasks could not be looked for: %s", error.message)
+
+    async def sweep(self, *, enqueued_before: datetime) -> None:
+        """Enqueue the stalled tasks among those. Raises StorageUnavailableError."""
+        num_waiting = await self._queue.num_waiting()
+        if num_waiting is None or num_waiting >= _MAX_WAITING:
+            return
+        async with self._database.transaction() as session:
+            stalled = await TaskRepository(session).take_stalled(
+                now=now(), enqueued_before=enqueued_before, limit=_MAX_WAITING - num_waiting
+            )
+        for task_id in stalled:
+            log.info("Task %s is taken up again", task_id)
+            await self._queue.enqueue(task_id)
+
+
+def make_reaper(settings: JobSettings, database: Database, queue: CeleryQueue) -> Reaper:
+    return Reaper(
+        database,
+        queue,
+        interval_seconds=settings.reaper_interval_seconds,
+        patience_seconds=settings.lease_seconds,
+    )

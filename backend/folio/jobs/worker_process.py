@@ -1,0 +1,153 @@
+"""`folio worker`: Celery's processes, each with a Worker on an event loop of its own."""
+
+import asyncio
+import ctypes
+import logging
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, TypeVar
+from uuid import UUID
+
+from celery import Celery, signals
+
+from folio.config import Settings
+from folio.db import Database
+from folio.engine.remote import RemoteEngine
+from folio.errors import InvalidInputError
+from folio.jobs.background import Background
+from folio.jobs.celery_app import make_celery
+from folio.jobs.celery_queue import CeleryQueue
+from folio.jobs.owner import make_owner
+from folio.jobs.reaper import make_reaper
+from folio.jobs.tasks import register_tasks
+from folio.jobs.worker import Worker
+from folio.storage import LocalStorage
+
+log = logging.getLogger(__name__)
+
+_M_ARENA_MAX, _MAX_ARENAS = -8, 2  # see mallopt(3)
+_START_SECONDS = 20.0
+_STOP_SECONDS = 20.0
+
+Answer = TypeVar("Answer")
+
+
+class WorkerProcess:
+    """What one of Celery's processes holds. Connections are made in it, not before the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._life: AbstractAsyncContextManager[Worker] | None = None
+        self._worker: Worker | None = None
+
+    def start(self, **_: Any) -> None:
+        """Start the loop in a thread, and the worker on it."""
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="folio-worker", daemon=True).start()
+        self._life = running_worker(self._settings)
+        self._worker = self._call(self._life.__aenter__(), timeout=_START_SECONDS)
+        log.info("A worker process is ready for documents")
+
+    def advance(self, task_id: UUID) -> None:
+        assert self._worker is not None, "Celery starts a process before it gives it tasks"
+        self._call(self._worker.advance(task_id))
+
+    def stop(self, **_: Any) -> None:
+        """Give back what runs, and close everything."""
+        if self._life is not None:
+            self._call(self._life.__aexit__(None, None, None), timeout=_STOP_SECONDS)
+
+    def _call(self, work: Coroutine[Any, Any, Answer], timeout: float | None = None) -> Answer:
+        assert self._loop is not None, "start() comes first"
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+
+@asynccontextmanager
+async def running_worker(settings: Settings) -> AsyncIterator[Worker]:
+    """A worker with a database, a remote engine and a reaper of its own."""
+    queue = CeleryQueue(make_celery(settings))
+    engine = _make_engine(settings)
+    background = Background()
+    async with Database(settings.database_url) as database:
+        worker = Worker(
+            settings,
+            owner=make_owner(),
+            database=database,
+            storage=LocalStorage(settings.storage_dir),
+            engine=engine,
+            queue=queue,
+        )
+        try:
+            await engine.start()
+            await worker.start()
+            background.start(make_reaper(settings.jobs, database, queue).run(), name="Reaper")
+            yield worker
+        finally:
+            await background.cancel()
+            await worker.stop()
+            await engine.stop()
+            queue.close()
+
+
+def run_worker(settings: Settings, num_processes: int) -> int:
+    """Run until SIGTERM or SIGINT. Gives the exit status."""
+    _share_memory_among_threads()
+    process = WorkerProcess(settings)
+    celery = make_celery(settings)
+    register_tasks(celery, process.advance)
+    signals.setup_logging.connect(_leave_logging_alone)
+    signals.worker_process_init.connect(process.start)
+    signals.worker_process_shutdown.connect(process.stop)
+    worker = _make_celery_worker(celery, num_processes)
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _make_celery_worker(celery: Celery, num_processes: int) -> Any:
+    return celery.Worker(
+        pool="prefork",
+        concurrency=num_processes,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+
+
+def _make_engine(settings: Settings) -> RemoteEngine:
+    """Raises InvalidInputError, naming the setting that is missing."""
+    urls = [url.strip() for url in (settings.worker.worker_remote_infer_url or "").split(",")]
+    urls = [url for url in urls if url]
+    token = settings.server.internal_api_token
+    if not urls:
+        raise InvalidInputError(
+            "A worker needs an engine: set WORKER_REMOTE_INFER_URL to the service's address."
+        )
+    if token is None or not token.get_secret_value():
+        raise InvalidInputError("A worker needs INTERNAL_API_TOKEN, the same as the service's.")
+    return RemoteEngine(
+        urls, token.get_secret_value(), wait_seconds=settings.worker.worker_engine_wait_seconds
+    )
+
+
+def check_worker_settings(settings: Settings) -> None:
+    """Raises InvalidInputError where `folio worker` could do nothing with these settings."""
+    if settings.jobs.celery_broker_url is None:
+        raise InvalidInputError(
+            "A worker needs a queue: set CELERY_BROKER_URL. Without it, `folio serve` does the "
+            "work itself."
+        )
+    _make_engine(settings)
+
+
+def _share_memory_among_threads() -> None:
+    """glibc gives every thread a heap of its own, and each keeps what its largest page took: 60 MB
+    of a worker's 600. Elsewhere it does nothing."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _MAX_ARENAS)
+
+
+def _leave_logging_alone(**_: Any) -> None:
+    """Connected, it keeps Celery from setting up the log in its own way."""

@@ -1,0 +1,148 @@
+"""Leases, the reaper and the retention on real databases, without workers."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from folio.config import Settings
+from folio.db import Database, TaskRepository, TaskStatus
+from folio.db.migrate import find_schema_problem
+from folio.jobs.celery_app import QUEUE, make_celery
+from folio.jobs.celery_queue import CeleryQueue
+from folio.jobs.clock import now
+from folio.jobs.keys import upload_key
+from folio.jobs.leases import Leases
+from folio.jobs.reaper import Reaper
+from folio.jobs.retention import Retention
+from folio.storage import LocalStorage
+from tests.integration.db.rows import add_task, get_page, get_task
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def queue() -> Iterator[CeleryQueue]:
+    with memory_queue() as queue:
+        yield queue
+
+
+@contextmanager
+def memory_queue() -> Iterator[CeleryQueue]:
+    """An empty one: all memory queues of a process are the same."""
+    celery = make_celery(Settings())
+    with celery.connection_for_write() as connection:
+        celery.amqp.queues[QUEUE].bind(connection.default_channel).declare()
+        connection.default_channel.queue_purge(QUEUE)
+    queue = CeleryQueue(celery)
+    yield queue
+    queue.close()
+
+
+def make_reaper(database: Database, queue: CeleryQueue) -> Reaper:
+    return Reaper(database, queue, interval_seconds=1, patience_seconds=60)
+
+
+async def test_a_task_that_no_queue_holds_is_enqueued_once(
+    database: Database, queue: CeleryQueue
+) -> None:
+    await add_task(database, num_pages=3, queued_at=now() - HOUR)
+    await add_task(database, num_pages=3, queued_at=now())
+    reaper = make_reaper(database, queue)
+
+    for _ in range(2):
+        await reaper.sweep(enqueued_before=now() - timedelta(minutes=1))
+
+    assert await queue.num_waiting() == 1
+
+
+async def test_a_long_queue_is_not_made_longer(database: Database, queue: CeleryQueue) -> None:
+    await add_task(database, queued_at=now() - HOUR)
+    for _ in range(100):
+        await queue.enqueue(uuid.uuid4())
+
+    await make_reaper(database, queue).sweep(enqueued_before=now())
+
+    assert await queue.num_waiting() == 100
+
+
+async def test_a_task_is_driven_by_one_at_a_time(database: Database) -> None:
+    task_id = await add_task(database)
+    leases = Leases(database, "a", lease_seconds=60, on_unwanted=lambda *_: None)
+    others = Leases(database, "b", lease_seconds=60, on_unwanted=lambda *_: None)
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await released.wait()
+
+    first = asyncio.create_task(leases.drive(task_id, work()))
+    await begun.wait()
+    assert not await leases.drive(task_id, work())
+    assert not await others.drive(task_id, work())
+    released.set()
+
+    assert await first
+    assert (await get_task(database, task_id)).lease_owner is None
+    assert await others.drive(task_id, work())
+
+
+async def test_finished_tasks_go_with_their_files_when_their_time_is_over(
+    database: Database, tmp_path: Path
+) -> None:
+    storage = LocalStorage(tmp_path)
+    old, young, unfinished = [await add_task(database, num_pages=1) for _ in range(3)]
+    for task_id in (old, young, unfinished):
+        await storage.write(upload_key(task_id), one_chunk())
+    await finish(database, old, hours_ago=3)
+    await finish(database, young, hours_ago=1)
+
+    assert await Retention(database, storage, hours=2).clean() == 1
+
+    async with database.reading() as session:
+        assert await TaskRepository(session).get(old) is None
+    assert await storage.size(upload_key(old)) is None
+    assert await storage.size(upload_key(young)) == await storage.size(upload_key(unfinished)) == 1
+    assert (await get_page(database, unfinished, 1)).page_number == 1
+
+
+async def test_no_retention_time_keeps_everything(database: Database, tmp_path: Path) -> None:
+    task_id = await add_task(database)
+    await finish(database, task_id, hours_ago=10_000)
+
+    assert await Retention(database, LocalStorage(tmp_path), hours=0).clean() == 0
+
+
+async def test_a_database_without_tables_is_told_with_what_to_do(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path / 'empty.db'}") as empty:
+        problem = await find_schema_problem(empty)
+
+    assert problem is not None
+    assert "no tables yet" in problem
+    assert "folio migrate" in problem
+
+
+async def test_a_database_with_the_newest_tables_has_no_problem(database: Database) -> None:
+    assert await find_schema_problem(database) is None
+
+
+async def finish(database: Database, task_id: UUID, *, hours_ago: float) -> None:
+    async with database.transaction() as session:
+        await TaskRepository(session).finish(
+            task_id, TaskStatus.SUCCEEDED, now=now() - hours_ago * HOUR
+        )
+
+
+async def one_chunk() -> AsyncIterator[bytes]:
+    yield b"x"
