@@ -10,11 +10,17 @@ from fastapi import FastAPI
 
 from folio import __version__
 from folio.api.error_handlers import add_error_handlers
-from folio.api.routes import health, ocr
-from folio.api.upload_limit import UploadLimit
-from folio.config import Settings
+from folio.api.frontend import add_frontend
+from folio.api.routes import documents, health, internal, ocr, tasks
+from folio.api.upload_limit import BodyLimit, UploadLimit
+from folio.config import Settings, built_frontend_path
 from folio.engine import OcrEngine
+from folio.engine.running import RunningRequests
 from folio.engine.vllm_direct import VllmEngine
+from folio.engine.wire import INFER_PATH
+from folio.jobs.parts import JobParts, running_job_parts
+from folio.jobs.readiness import JobReadiness
+from folio.jobs.service import JobService
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +34,31 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.engine = engine or VllmEngine(settings.engine)
     app.state.decode_limiter = CapacityLimiter(MAX_PARALLEL_DECODES)
-    app.add_middleware(UploadLimit, max_bytes=settings.limits.max_upload_bytes)
+    app.state.running = RunningRequests()
+    app.state.jobs = None
+    app.state.job_readiness = None
+    app.add_middleware(
+        UploadLimit,
+        default=BodyLimit(settings.limits.max_upload_bytes, "MAX_UPLOAD_BYTES"),
+        by_path={
+            documents.PATH: BodyLimit(settings.limits.max_document_bytes, "MAX_DOCUMENT_BYTES"),
+            INFER_PATH: BodyLimit(internal.wire_limits(settings).max_body_bytes, "MAX_PAGE_PIXELS"),
+        },
+    )
     add_error_handlers(app)
     app.include_router(health.router)
     app.include_router(ocr.router)
+    app.include_router(documents.router)
+    app.include_router(tasks.router)
+    app.include_router(internal.router)
+    add_frontend(app, settings.server.frontend_dir or built_frontend_path())
     return app
+
+
+async def end_watches(app: FastAPI) -> None:
+    """Let the event streams end: the service is about to stop."""
+    if app.state.jobs is not None:
+        await app.state.jobs.end_watches()
 
 
 @asynccontextmanager
@@ -41,7 +67,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Not awaited: the service answers /health while the model loads.
     loading = asyncio.create_task(engine.start())
     try:
-        yield
+        async with (
+            running_job_parts(app.state.settings, engine) as parts,
+            _serving_jobs(app, parts),
+        ):
+            yield
     finally:
         await engine.stop()
         await loading
+
+
+@asynccontextmanager
+async def _serving_jobs(app: FastAPI, parts: JobParts) -> AsyncIterator[None]:
+    state = app.state
+    state.job_parts = parts
+    state.jobs = JobService(parts.database, parts.storage, parts.queue, state.running)
+    state.job_readiness = JobReadiness(parts)
+    try:
+        yield
+    finally:
+        await state.jobs.close()
+        await state.job_readiness.close()

@@ -1,5 +1,7 @@
 """What routes ask for."""
 
+import logging
+from collections.abc import Callable
 from typing import Annotated
 
 from anyio import CapacityLimiter
@@ -7,6 +9,13 @@ from fastapi import Depends, Request
 
 from folio.config import Settings
 from folio.engine import OcrEngine
+from folio.engine.running import RunningRequests
+from folio.errors import StorageUnavailableError
+from folio.jobs.image_records import ImageRecord
+from folio.jobs.readiness import JobReadiness
+from folio.jobs.service import JobService
+
+log = logging.getLogger(__name__)
 
 
 def get_engine(request: Request) -> OcrEngine:
@@ -25,6 +34,41 @@ def get_decode_limiter(request: Request) -> CapacityLimiter:
     return limiter
 
 
+def get_running(request: Request) -> RunningRequests:
+    running: RunningRequests = request.app.state.running
+    return running
+
+
+def get_job_service(request: Request) -> JobService:
+    """Raises StorageUnavailableError where the database cannot hold tasks now."""
+    problem = request.app.state.job_parts.database_problem
+    if problem is not None:
+        raise StorageUnavailableError(problem)
+    jobs: JobService = request.app.state.jobs
+    return jobs
+
+
+def get_record_image(request: Request) -> Callable[[ImageRecord], None]:
+    """Without a database images are read all the same."""
+    state = request.app.state
+    record: Callable[[ImageRecord], None] = state.jobs.record_image
+    return _log_unrecorded if state.job_parts.database_problem else record
+
+
+async def find_job_problem(request: Request) -> str | None:
+    """Why tasks cannot be kept or worked on now; None also before the service has started."""
+    readiness: JobReadiness | None = request.app.state.job_readiness
+    return await readiness.find_problem() if readiness is not None else None
+
+
+def _log_unrecorded(record: ImageRecord) -> None:
+    log.warning("Image request %s is not recorded: the database cannot be used", record.task_id)
+
+
 EngineDep = Annotated[OcrEngine, Depends(get_engine)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 DecodeLimiterDep = Annotated[CapacityLimiter, Depends(get_decode_limiter)]
+RunningDep = Annotated[RunningRequests, Depends(get_running)]
+JobServiceDep = Annotated[JobService, Depends(get_job_service)]
+RecordImageDep = Annotated[Callable[[ImageRecord], None], Depends(get_record_image)]
+JobProblemDep = Annotated[str | None, Depends(find_job_problem)]

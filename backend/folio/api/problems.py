@@ -5,10 +5,29 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from folio.errors import EngineNotReadyError, EngineOverloadedError, FolioError
+from folio.api.schemas import ProblemResponse
+from folio.errors import EngineNotReadyError, EngineOverloadedError, FolioError, UnauthorizedError
 
 MEDIA_TYPE = "application/problem+json"
 NOT_READY_RETRY_SECONDS = 10
+
+_MEANINGS = {
+    400: "invalid_input: an unknown mode, a bad page range, an empty file",
+    404: "task_not_found, stored_file_not_found",
+    409: "task_not_finished, task_already_finished",
+    413: "upload_too_large, image_too_large",
+    415: "unsupported_media_type: told by content, not by name",
+    422: "corrupt_image, corrupt_document, encrypted_document, validation_error",
+    429: "engine_overloaded, with Retry-After",
+    503: "engine_not_ready, storage_unavailable",
+    504: "engine_timeout",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's documentation: the error answers that it may give."""
+    content = {MEDIA_TYPE: {"schema": ProblemResponse.model_json_schema()}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
 
 
 def problem_response(
@@ -37,6 +56,8 @@ def folio_problem(error: FolioError) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_seconds)
     elif isinstance(error, EngineNotReadyError):
         headers["Retry-After"] = str(NOT_READY_RETRY_SECONDS)
+    elif isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = "Bearer"
     return problem_response(
         error.status, code=error.code, title=error.title, detail=error.message, headers=headers
     )

@@ -10,11 +10,12 @@ from folio.api.schemas import (
     TimingSchema,
     UsageSchema,
 )
+from folio.pipeline.markdown import to_markdown
 from folio.pipeline.results import Block, BoundingBox, PageResult
 
 
 def image_ocr_response(
-    page: PageResult, *, task_id: UUID, model: str, queued_at: datetime, started_at: datetime
+    page: PageResult, *, task_id: UUID, model: str, queued_at: datetime, started_at: datetime | None
 ) -> ImageOCRResponse:
     """The answer for a page that has just been read: it finishes now."""
     finished_at = datetime.now(UTC)
@@ -49,6 +50,7 @@ def block_schema(block: Block) -> BlockSchema:
     return BlockSchema(
         label=block.label,
         text=block.text,
+        markdown=to_markdown([block]),
         box=_corners(block.box) if block.box else None,
         boxes=[_corners(box) for box in block.boxes],
     )

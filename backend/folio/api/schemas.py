@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from folio.db import TaskKind, TaskStatus
+
 
 class _Schema(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
@@ -29,10 +31,14 @@ class LiveResponse(_Schema):
 
 
 class BlockSchema(_Schema):
-    """A piece of the page. `box` is around all `boxes`, in pixels of the upright image."""
+    """A piece of the page. `box` is around all `boxes`, in pixels of the upright image.
+
+    `text` is as the model wrote it, `markdown` the block's part of the page's Markdown.
+    """
 
     label: str
     text: str
+    markdown: str = ""
     box: tuple[int, int, int, int] | None
     boxes: list[tuple[int, int, int, int]]
 
@@ -74,6 +80,94 @@ class ImageOCRResponse(_Schema):
     finish_reason: Literal["stop", "length", "repetition"]
     duration_ms: int
     timing: TimingSchema
+
+
+class SubmittedResponse(_Schema):
+    """The document's task. Its address is in the Location header."""
+
+    task_id: UUID
+
+
+class ProgressSchema(_Schema):
+    """`num_pages` is null until a worker has opened the document. `pages_done` counts every page
+    that has an outcome, the failed ones among them."""
+
+    num_pages: int | None
+    pages_done: int
+    pages_failed: int
+    percent: float
+    message: str
+
+
+class ResultLinks(_Schema):
+    """Paths on this service."""
+
+    markdown_url: str
+    json_url: str
+    zip_url: str
+
+
+class TaskErrorSchema(_Schema):
+    """Why the task failed: a code as in problem documents, and the page it is about, if one."""
+
+    code: str
+    message: str
+    page_number: int | None
+
+
+class TaskStatusResponse(_Schema):
+    """A task. `result` is there when it has succeeded, `error` when it has failed."""
+
+    task_id: UUID
+    kind: TaskKind
+    filename: str
+    status: TaskStatus
+    progress: ProgressSchema
+    timing: TimingSchema
+    result: ResultLinks | None
+    error: TaskErrorSchema | None
+
+
+class TaskProgressEvent(TaskStatusResponse):
+    """The data of a server-sent event. Null where the speed is not known (yet)."""
+
+    pages_per_second: float | None
+    eta_seconds: float | None
+
+
+class TaskListResponse(_Schema):
+    """The newest first. `next_cursor` leads to the older ones; null where there are none."""
+
+    tasks: list[TaskStatusResponse]
+    next_cursor: str | None
+
+
+class PageSchema(_Schema):
+    """A page that has its outcome. `status`: ok, retried (read well at a further try), truncated
+    (the end may be missing), blank, or failed; `reason` says why where it is not ok.
+
+    The boxes of `blocks` are in pixels of the rendered page, whose size is `image`. Figures in
+    `markdown` are linked as `images/...`, which lies at `/api/tasks/{task_id}/files/images/...`.
+    """
+
+    page_number: int
+    status: Literal["ok", "retried", "truncated", "blank", "failed"]
+    reason: str | None
+    markdown: str | None
+    text: str | None
+    blocks: list[BlockSchema]
+    image: ImageSize | None
+    mode: str | None
+    duration_ms: int | None
+    image_url: str | None
+
+
+class TaskPagesResponse(_Schema):
+    """Finished pages in the order of their numbers. Pages end in any order: one that is missing
+    between two others is still being read. `next_after` is null at the end of what is there."""
+
+    pages: list[PageSchema]
+    next_after: int | None
 
 
 class ProblemResponse(_Schema):

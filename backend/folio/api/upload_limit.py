@@ -1,5 +1,8 @@
 """Refuses uploads beyond the limit, before and while they come in."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from folio.api.problems import folio_problem
@@ -9,21 +12,40 @@ from folio.errors import UploadTooLargeError
 FORM_OVERHEAD_BYTES = 256 * 1024
 
 
-class UploadLimit:
-    """ASGI middleware. A body that says its length is refused unread, any other when it passes."""
+@dataclass(frozen=True)
+class BodyLimit:
+    """In bytes of the file, without the form around it; `setting` is the name to raise it by."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    max_bytes: int
+    setting: str
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self.max_bytes + FORM_OVERHEAD_BYTES
+
+
+class UploadLimit:
+    """ASGI middleware. A body that says its length is refused unread, any other when it passes.
+
+    by_path: the limits of particular paths; all others have `default`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, default: BodyLimit, by_path: Mapping[str, BodyLimit] | None = None
+    ) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._default = default
+        self._by_path = dict(by_path or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _content_length(scope) > self._max_bytes + FORM_OVERHEAD_BYTES:
-            await self._refuse(scope, receive, send)
+        limit = self._by_path.get(scope["path"].rstrip("/"), self._default)
+        if _content_length(scope) > limit.max_body_bytes:
+            await _refuse(limit, scope, receive, send)
             return
-        body = _CountedBody(receive, self._max_bytes + FORM_OVERHEAD_BYTES)
+        body = _CountedBody(receive, limit.max_body_bytes)
 
         async def send_unless_exceeded(message: Message) -> None:
             # What the route makes of the cut body is not what the user needs to read.
@@ -32,14 +54,15 @@ class UploadLimit:
 
         await self._app(scope, body.receive, send_unless_exceeded)
         if body.exceeded:
-            await self._refuse(scope, receive, send)
+            await _refuse(limit, scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = UploadTooLargeError(
-            f"The upload is larger than {self._max_bytes:,} bytes. "
-            "Send a smaller file, or raise MAX_UPLOAD_BYTES."
-        )
-        await folio_problem(error)(scope, receive, send)
+
+async def _refuse(limit: BodyLimit, scope: Scope, receive: Receive, send: Send) -> None:
+    error = UploadTooLargeError(
+        f"The upload is larger than {limit.max_bytes:,} bytes. "
+        f"Send a smaller file, or raise {limit.setting}."
+    )
+    await folio_problem(error)(scope, receive, send)
 
 
 class _CountedBody:

@@ -1,12 +1,14 @@
 """`folio serve`: settings, log, one uvicorn worker."""
 
 import logging
+import socket
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
-from folio.api.app import create_app
+from folio.api.app import create_app, end_watches
 from folio.config import Settings
 from folio.logging import configure_logging
 
@@ -19,14 +21,31 @@ def serve() -> None:
     server = settings.server
     configure_logging(server.log_level)
     _say_hello(settings)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=server.host,
         port=server.port,
         log_config=None,
         access_log=server.log_level == "DEBUG",
         timeout_graceful_shutdown=server.shutdown_timeout_seconds,
     )
+    service = ServiceServer(config, app)
+    service.run()
+    if not service.started:
+        raise typer.Exit(1)
+
+
+class ServiceServer(uvicorn.Server):
+    """Ends the event streams first: uvicorn waits for every answer, and they have no end."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await end_watches(self._app)
+        await super().shutdown(sockets)
 
 
 def load_settings() -> Settings:

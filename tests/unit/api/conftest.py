@@ -1,16 +1,20 @@
 """The application around a scripted engine, called without a network."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from folio.api.app import create_app
-from folio.config import LimitSettings, Settings
+from folio.config import LimitSettings, ServerSettings, Settings
 from folio.engine.fake import FakeEngine
 
 MAX_UPLOAD_BYTES = 400_000
+MAX_DOCUMENT_BYTES = 1_000_000
 
 
 @pytest.fixture
@@ -19,9 +23,14 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def app(engine: FakeEngine) -> AsyncIterator[FastAPI]:
-    limits = LimitSettings(max_upload_bytes=MAX_UPLOAD_BYTES, request_timeout_seconds=0.5)
-    app = create_app(Settings(limits=limits), engine)
+async def app(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    server = ServerSettings(data_dir=tmp_path)
+    limits = LimitSettings(
+        max_upload_bytes=MAX_UPLOAD_BYTES,
+        max_document_bytes=MAX_DOCUMENT_BYTES,
+        request_timeout_seconds=0.5,
+    )
+    app = create_app(Settings(server=server, limits=limits), engine)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -31,3 +40,13 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://folio") as client:
         yield client
+
+
+async def wait_for_end(client: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
+    """The task as it ended."""
+    async with asyncio.timeout(30):
+        while True:
+            task: dict[str, Any] = (await client.get(f"/api/tasks/{task_id}")).json()
+            if task["status"] not in ("queued", "running"):
+                return task
+            await asyncio.sleep(0.05)

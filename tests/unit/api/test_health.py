@@ -1,13 +1,23 @@
 """/health says starting, healthy or unhealthy, with the reason, and is honest about the model."""
 
 import asyncio
+import socket
+import time
+from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from folio.api.app import create_app
 from folio.config import EngineSettings, Settings
+from folio.db import Database
 from folio.engine.fake import FakeEngine
+from folio.jobs.parts import JobParts
+from folio.jobs.readiness import JobReadiness
+from folio.storage import LocalStorage
+from tests.pages import encode, print_page
 
 
 async def test_a_loaded_model_is_healthy(client: httpx.AsyncClient) -> None:
@@ -54,3 +64,46 @@ async def test_the_embedded_model_is_told_for_what_it_is(
     ) as client:
         note = (await client.get("/health")).json()["model_note"]
     assert (note is not None and "small model" in note) == is_told
+
+
+async def test_an_unreachable_database_is_unhealthy_and_makes_nobody_wait(tmp_path: Path) -> None:
+    with socket.socket() as silent:  # takes connections and never says a word
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://folio@127.0.0.1:{silent.getsockname()[1]}/folio"
+        app = create_app(Settings(), FakeEngine(start_seconds=60))
+        parts = JobParts(Database(url), LocalStorage(tmp_path), AnsweringQueue())
+        app.state.job_readiness = JobReadiness(parts)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://folio"
+        ) as client:
+            began = time.monotonic()
+            answers = await asyncio.gather(*(client.get("/health") for _ in range(5)))
+            assert time.monotonic() - began < 1.8
+        for answer in answers:
+            assert answer.status_code == 503
+            assert "DATABASE_URL" in answer.json()["reason"]
+        await app.state.job_readiness.close()
+        await parts.database.close()
+
+
+async def test_a_lost_database_is_told_and_images_are_read_all_the_same(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    parts = app.state.job_parts
+    parts.database_problem = "The database has no tables yet. Run `folio migrate`."
+    health = await client.get("/health")
+    assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+    assert (await client.get("/readyz")).status_code == 503
+    assert "folio migrate" in health.json()["reason"]
+    page = await client.post("/api/ocr/image", files={"image": encode(print_page())})
+    assert page.status_code == 200
+    tasks = await client.get("/api/tasks")
+    assert (tasks.status_code, tasks.json()["code"]) == (503, "storage_unavailable")
+
+
+class AnsweringQueue:
+    async def enqueue(self, task_id: UUID) -> None: ...
+
+    async def ping(self) -> bool:
+        return True

@@ -24,7 +24,13 @@ async def test_a_page_is_rendered_with_boxes_in_its_own_pixels(client: httpx.Asy
     assert page["markdown"] == "# Hello"
     assert page["text"] == "Hello"
     assert page["blocks"] == [
-        {"label": "title", "text": "# Hello", "box": [0, 0, 500, 40], "boxes": [[0, 0, 500, 40]]}
+        {
+            "label": "title",
+            "text": "# Hello",
+            "markdown": "# Hello",
+            "box": [0, 0, 500, 40],
+            "boxes": [[0, 0, 500, 40]],
+        }
     ]
     assert page["image"] == {"width": 500, "height": 400}
     assert page["finish_reason"] == "stop"

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from folio import __version__
-from folio.api.deps import EngineDep, SettingsDep
+from folio.api.deps import EngineDep, JobProblemDep, SettingsDep
 from folio.api.schemas import HealthResponse, LiveResponse
 from folio.config import Settings
 from folio.engine import EngineState, OcrEngine
@@ -18,10 +18,13 @@ EMBEDDED_MODEL_NOTE = (
 
 
 @router.get("/health", responses={503: {"model": HealthResponse}})
-async def health(engine: EngineDep, settings: SettingsDep, response: Response) -> HealthResponse:
-    """200 when pages can be read; 503 with the reason while the model loads or after a failure."""
-    answer = _health(engine, settings)
-    response.status_code = 200 if answer.model_loaded else 503
+async def health(
+    engine: EngineDep, settings: SettingsDep, job_problem: JobProblemDep, response: Response
+) -> HealthResponse:
+    """200 when pages can be read and tasks be kept; 503 with the reason while the model loads, and
+    when the engine, the database or the broker is out of reach. Answers within about a second."""
+    answer = _health(engine, settings, job_problem)
+    response.status_code = 200 if answer.status == "healthy" else 503
     return answer
 
 
@@ -32,20 +35,23 @@ async def livez() -> LiveResponse:
 
 
 @router.get("/readyz", responses={503: {"model": HealthResponse}})
-async def readyz(engine: EngineDep, settings: SettingsDep, response: Response) -> HealthResponse:
+async def readyz(
+    engine: EngineDep, settings: SettingsDep, job_problem: JobProblemDep, response: Response
+) -> HealthResponse:
     """The same as /health, under the name that orchestrators ask for."""
-    return await health(engine, settings, response)
+    return await health(engine, settings, job_problem, response)
 
 
-def _health(engine: OcrEngine, settings: Settings) -> HealthResponse:
+def _health(engine: OcrEngine, settings: Settings, job_problem: str | None) -> HealthResponse:
     status = engine.status
+    is_healthy = status.state is EngineState.HEALTHY
     return HealthResponse(
-        status=status.state.value,
-        model_loaded=status.state is EngineState.HEALTHY,
+        status="unhealthy" if is_healthy and job_problem else status.state.value,
+        model_loaded=is_healthy,
         inference_engine=INFERENCE_ENGINE,
         model=status.model,
         model_note=EMBEDDED_MODEL_NOTE if settings.engine.uses_embedded_model else None,
         version=__version__,
-        reason=status.reason,
+        reason=" ".join(filter(None, (status.reason, job_problem))) or None,
         requests_in_progress=status.num_requests,
     )

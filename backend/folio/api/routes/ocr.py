@@ -1,88 +1,84 @@
 """POST /api/ocr/image: one image in, its text back in the same call."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated
-from uuid import uuid4
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
-from folio.api.deps import DecodeLimiterDep, EngineDep, SettingsDep
+from folio.api.deps import DecodeLimiterDep, EngineDep, RecordImageDep, SettingsDep
 from folio.api.disconnect import run_while_connected
+from folio.api.forms import (
+    MODE_HELP,
+    PROMPT_HELP,
+    QUERY_HELP,
+    TASK_HELP,
+    TOKENS_HELP,
+    require_one_file,
+)
+from folio.api.image_recording import ImageRequest, recording
+from folio.api.problems import problems
 from folio.api.rendering import image_ocr_response
-from folio.api.schemas import ImageOCRResponse, ProblemResponse
+from folio.api.schemas import ImageOCRResponse
 from folio.config import LimitSettings, Settings
 from folio.documents import ImageLimits, decode_image
 from folio.engine import OcrEngine
-from folio.errors import EngineTimeoutError, InvalidInputError
+from folio.errors import EngineTimeoutError
 from folio.pipeline.page import PageOptions, recognize_page
 from folio.pipeline.results import PageResult
 
 router = APIRouter(prefix="/api/ocr", tags=["ocr"])
 
-_PROBLEMS: dict[int | str, dict[str, object]] = {
-    status: {"model": ProblemResponse} for status in (400, 413, 415, 422, 429, 503, 504)
-}
 
-MODE_HELP = "auto, tiny, small, base, large or gundam: how finely the page is looked at"
-TASK_HELP = "markdown, ocr, free, figure, describe, locate (with query) or custom (with prompt)"
-
-
-@router.post("/image", responses=_PROBLEMS)
+@router.post("/image", responses=problems(400, 413, 415, 422, 429, 503, 504))
 async def ocr_image(
     request: Request,
     engine: EngineDep,
     settings: SettingsDep,
     decode_limiter: DecodeLimiterDep,
+    record_image: RecordImageDep,
     image: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF")],
     mode: Annotated[str, Form(description=MODE_HELP)] = "auto",
     task: Annotated[str, Form(description=TASK_HELP)] = "markdown",
-    query: Annotated[str | None, Form(description="what to look for, with task=locate")] = None,
-    prompt: Annotated[str | None, Form(description="your own words, with task=custom")] = None,
-    max_tokens: Annotated[int | None, Form(ge=1, description="the longest answer")] = None,
+    query: Annotated[str | None, Form(description=QUERY_HELP)] = None,
+    prompt: Annotated[str | None, Form(description=PROMPT_HELP)] = None,
+    max_tokens: Annotated[int | None, Form(ge=1, description=TOKENS_HELP)] = None,
 ) -> ImageOCRResponse:
-    """Read one image. The client may go away: the reading is then stopped in the engine."""
-    queued_at = datetime.now(UTC)
-    await _require_one_file(request)
+    """Read one image. The client may go away: the reading is then stopped in the engine.
+
+    The request is kept as a task of kind image, however it ends: `task_id` looks it up.
+    """
+    await require_one_file(request, "image")
     options = PageOptions(mode=mode, task=task, query=query, prompt=prompt, max_tokens=max_tokens)
-    reading = _read_page(engine, await image.read(), options, settings, decode_limiter)
-    page, started_at = await run_while_connected(request, reading)
+    image_request = ImageRequest(image.filename, options)
+    reading = _read_page(image_request, await image.read(), engine, settings, decode_limiter)
+    with recording(image_request, record_image):
+        page = image_request.page = await run_while_connected(request, reading)
     return image_ocr_response(
         page,
-        task_id=uuid4(),
+        task_id=image_request.task_id,
         model=engine.status.model,
-        queued_at=queued_at,
-        started_at=started_at,
+        queued_at=image_request.queued_at,
+        started_at=image_request.started_at,
     )
 
 
-async def _require_one_file(request: Request) -> None:
-    images = (await request.form()).getlist("image")
-    if len(images) > 1:
-        raise InvalidInputError(
-            f"{len(images)} images were sent in one call. Send one image per call."
-        )
-
-
 async def _read_page(
-    engine: OcrEngine,
+    image_request: ImageRequest,
     data: bytes,
-    options: PageOptions,
+    engine: OcrEngine,
     settings: Settings,
     decode_limiter: CapacityLimiter,
-) -> tuple[PageResult, datetime]:
-    """The page, and when work on it began."""
+) -> PageResult:
     timeout_seconds = settings.limits.request_timeout_seconds
     try:
         async with asyncio.timeout(timeout_seconds):
             async with decode_limiter:
-                started_at = datetime.now(UTC)
+                image_request.start()
                 image = await to_thread.run_sync(decode_image, data, image_limits(settings.limits))
-            page = await recognize_page(
-                engine, image.pixels, options, max_crops=settings.engine.max_crops
+            return await recognize_page(
+                engine, image.pixels, image_request.options, max_crops=settings.engine.max_crops
             )
-            return page, started_at
     except TimeoutError as error:
         raise EngineTimeoutError(
             f"The page was not read within {timeout_seconds:g} s. Try a smaller max_tokens or a "

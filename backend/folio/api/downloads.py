@@ -1,0 +1,50 @@
+"""Answers that are files out of the storage."""
+
+from urllib.parse import quote
+
+from fastapi.responses import StreamingResponse
+
+from folio.jobs.filenames import stem_of
+from folio.jobs.keys import ResultKind
+from folio.jobs.service import StoredFile
+
+_RESULT_TYPES = {
+    ResultKind.MARKDOWN: "text/markdown; charset=utf-8",
+    ResultKind.JSON: "application/json",
+    ResultKind.ZIP: "application/zip",
+}
+
+
+def result_download(file: StoredFile, filename: str, kind: ResultKind) -> StreamingResponse:
+    """An artefact under the name of the document that it was made from."""
+    return StreamingResponse(
+        file.chunks,
+        media_type=_RESULT_TYPES[kind],
+        headers=_headers(file)
+        | {"Content-Disposition": content_disposition(f"{stem_of(filename)}.{kind}")},
+    )
+
+
+def picture(file: StoredFile) -> StreamingResponse:
+    """A JPEG of ours. It never changes while its task is there."""
+    return StreamingResponse(
+        file.chunks,
+        media_type="image/jpeg",
+        headers=_headers(file) | {"Cache-Control": "private, max-age=3600"},
+    )
+
+
+def content_disposition(filename: str) -> str:
+    """RFC 6266: the name in full for those who know `filename*`, an ASCII likeness for others."""
+    ascii_name = "".join(
+        char if " " <= char <= "~" and char not in '"\\%' else "_" for char in filename
+    )
+    plain = f'attachment; filename="{ascii_name}"'
+    if ascii_name == filename:
+        return plain
+    return f"{plain}; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _headers(file: StoredFile) -> dict[str, str]:
+    # What users upload decides what is in these files: no browser is to guess at their type.
+    return {"Content-Length": str(file.num_bytes), "X-Content-Type-Options": "nosniff"}

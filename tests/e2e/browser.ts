@@ -1,0 +1,193 @@
+/** What every browser test needs: a service of its own, files to drop, and eyes for trouble. */
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { AxeBuilder, expect, test as base, type Locator, type Page } from "../../frontend/e2e";
+
+export { expect };
+
+const ROOT = join(import.meta.dirname, "../..");
+const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
+
+const FAKE = [PYTHON, "-m", "tests.e2e.fake_service"];
+/** The service as it is shipped, with the small model. */
+export const REAL = [join(dirname(PYTHON), "folio"), "serve"];
+
+/** The service in a process that a test may stop and start again at the same address. */
+export class Service {
+  private process: ChildProcess | null = null;
+  private constructor(
+    readonly folder: string,
+    readonly port: number,
+    private readonly settings: Record<string, string>,
+    private readonly command: readonly string[],
+  ) {}
+
+  static async make(settings: Record<string, string> = {}, command = FAKE): Promise<Service> {
+    const folder = mkdtempSync(join(tmpdir(), "folio-e2e-"));
+    const service = new Service(folder, await freePort(), settings, command);
+    await service.start();
+    return service;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${String(this.port)}`;
+  }
+
+  async start(): Promise<void> {
+    const environment = {
+      PORT: String(this.port),
+      DATA_DIR: this.folder,
+      ...this.settings,
+    };
+    const [program = "", ...options] = this.command;
+    this.process = spawn(program, options, {
+      cwd: ROOT,
+      env: { ...process.env, ...environment },
+      stdio: "ignore",
+    });
+    await expect
+      .poll(
+        () =>
+          fetch(`${this.url}/health`).then(
+            (answer) => answer.status,
+            () => 0,
+          ),
+        {
+          timeout: 170_000, // the model has to load
+        },
+      )
+      .toBe(200);
+  }
+
+  async stop(): Promise<void> {
+    const ending = this.process;
+    if (!ending || ending.exitCode !== null) return;
+    const ended = new Promise((resolve) => ending.once("exit", resolve));
+    ending.kill("SIGTERM");
+    await ended;
+    this.process = null;
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+interface Files {
+  folder: string;
+  path: (name: string) => string;
+}
+
+export const test = base.extend<
+  { troubles: string[] },
+  { files: Files; service: Service; settings: Record<string, string> }
+>({
+  settings: [{}, { option: true, scope: "worker" }],
+  files: [
+    async ({}, use) => {
+      const folder = mkdtempSync(join(tmpdir(), "folio-files-"));
+      execFileSync(PYTHON, ["-m", "tests.e2e.files", folder], { cwd: ROOT });
+      await use({ folder, path: (name) => join(folder, name) });
+      rmSync(folder, { recursive: true, force: true });
+    },
+    { scope: "worker" },
+  ],
+  service: [
+    async ({ settings }, use) => {
+      const service = await Service.make(settings);
+      await use(service);
+      await service.end();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ service }, use) => use(service.url),
+  /** Errors of scripts, violations of the content policy, and requests to anywhere else. */
+  troubles: [
+    async ({ page, service }, use) => {
+      const troubles: string[] = [];
+      page.on("pageerror", (error) => troubles.push(error.message));
+      page.on("console", (message) => {
+        if (/Content Security Policy/i.test(message.text())) troubles.push(message.text());
+      });
+      page.on("request", (request) => {
+        const url = request.url();
+        if (!url.startsWith(service.url) && !/^(blob|data):/.test(url)) troubles.push(url);
+      });
+      await use(troubles);
+      expect(troubles).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** As a user's hand does it: the file hangs over the window, then falls. */
+export async function dropFile(page: Page, path: string, type: string): Promise<void> {
+  const transfer = await fileTransfer(page, path, type);
+  const target = page.locator("body");
+  await target.dispatchEvent("dragenter", { dataTransfer: transfer });
+  await target.dispatchEvent("dragover", { dataTransfer: transfer });
+  await target.dispatchEvent("drop", { dataTransfer: transfer });
+}
+
+export async function pasteFile(page: Page, path: string, type: string): Promise<void> {
+  const transfer = await fileTransfer(page, path, type);
+  await page.evaluate((data) => {
+    window.dispatchEvent(
+      new ClipboardEvent("paste", {
+        clipboardData: data as DataTransfer,
+        cancelable: true,
+      }),
+    );
+  }, transfer);
+}
+
+async function fileTransfer(page: Page, path: string, type: string) {
+  const name = path.split("/").at(-1) ?? "file";
+  const base64 = readFileSync(path).toString("base64");
+  return page.evaluateHandle(
+    ({ base64, name, type }) => {
+      const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name, { type }));
+      return transfer;
+    },
+    { base64, name, type },
+  );
+}
+
+/** A file of a ZIP, as text. */
+export function unzip(path: string, name: string): string {
+  const program =
+    "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())";
+  return execFileSync(PYTHON, ["-c", program, path, name], { encoding: "utf8" });
+}
+
+export async function expectNoAxeViolations(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`);
+  expect(found).toEqual([]);
+}
+
+export function blockText(page: Page, name: string): Locator {
+  return page
+    .getByRole("group", { name: "Text of the page, by block" })
+    .getByRole("group", { name });
+}
+
+export function blockBox(page: Page, name: string): Locator {
+  return page.getByRole("group", { name: "Boxes on the page" }).getByRole("button", { name });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,172 @@
+"""POST /api/ocr/pdf: what is taken, and what is refused at once."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pymupdf
+import pytest
+from fastapi import FastAPI
+
+from folio.engine.fake import FakeEngine
+from tests.pages import encode, print_page
+from tests.unit.api.conftest import MAX_DOCUMENT_BYTES, MAX_UPLOAD_BYTES, wait_for_end
+from tests.unit.documents_pdf.pdfs import write_pdf
+
+
+async def post(
+    client: httpx.AsyncClient, data: bytes, name: str = "a.pdf", **fields: str
+) -> httpx.Response:
+    return await client.post("/api/ocr/pdf", files={"pdf": (name, data)}, data=fields)
+
+
+@pytest.fixture
+def pdf(tmp_path: Path) -> bytes:
+    return write_pdf(tmp_path / "three.pdf", 3).read_bytes()
+
+
+async def test_a_document_becomes_a_task_with_results(
+    client: httpx.AsyncClient, pdf: bytes
+) -> None:
+    answer = await post(client, pdf, "Übersicht.pdf", pages="2-3")
+    assert answer.status_code == 202
+    task_id = answer.json()["task_id"]
+    assert answer.headers["location"] == f"/api/tasks/{task_id}"
+
+    task = await wait_for_end(client, task_id)
+    assert (task["status"], task["kind"], task["filename"]) == (
+        "succeeded",
+        "pdf",
+        "Übersicht.pdf",
+    )
+    assert task["progress"] == {
+        "num_pages": 2,
+        "pages_done": 2,
+        "pages_failed": 0,
+        "percent": 100.0,
+        "message": "done, 2 pages",
+    }
+    assert task["timing"]["duration_ms"] >= 0
+    assert task["error"] is None
+
+    markdown = await client.get(task["result"]["markdown_url"])
+    assert "<!-- page 2 -->" in markdown.text
+    assert markdown.headers["content-disposition"] == (
+        "attachment; filename=\"_bersicht.md\"; filename*=UTF-8''%C3%9Cbersicht.md"
+    )
+    assert int(markdown.headers["content-length"]) == len(markdown.content)
+    assert (await client.get(task["result"]["json_url"])).json()["pages"]
+    assert (await client.get(task["result"]["zip_url"])).content.startswith(b"PK")
+
+    pages = (await client.get(f"/api/tasks/{task_id}/pages")).json()
+    assert [page["page_number"] for page in pages["pages"]] == [2, 3]
+    assert pages["pages"][0]["markdown"] == "# Hello"
+    assert pages["pages"][0]["blocks"][0]["label"] == "title"
+    picture = await client.get(pages["pages"][0]["image_url"])
+    assert picture.content.startswith(b"\xff\xd8\xff")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"pages": "5-2"},
+        {"pages": "0"},
+        {"pages": "first"},
+        {"mode": "huge"},
+        {"task": "sing"},
+        {"task": "locate"},
+        {"dpi": "5"},
+    ],
+)
+async def test_wrong_options_are_refused_at_once(
+    client: httpx.AsyncClient, pdf: bytes, fields: dict[str, str]
+) -> None:
+    answer = await post(client, pdf, **fields)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert (await client.get("/api/tasks")).json()["tasks"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (b"", 400, "invalid_input"),
+        (b"Dear Sir or Madam", 415, "unsupported_media_type"),
+        (encode(print_page(size=(60, 60))), 415, "unsupported_media_type"),
+    ],
+)
+async def test_what_is_no_document_is_refused_at_once(
+    client: httpx.AsyncClient, data: bytes, status: int, code: str
+) -> None:
+    answer = await post(client, data)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_two_documents_in_one_call_are_refused(client: httpx.AsyncClient, pdf: bytes) -> None:
+    answer = await client.post("/api/ocr/pdf", files=[("pdf", pdf), ("pdf", pdf)])
+    assert answer.status_code == 400
+
+
+async def test_documents_have_a_limit_of_their_own(client: httpx.AsyncClient) -> None:
+    answer = await post(client, b"%PDF-" + bytes(MAX_UPLOAD_BYTES * 2))
+    assert answer.status_code == 202
+    refused = await post(client, bytes(MAX_DOCUMENT_BYTES + 300_000))
+    assert refused.status_code == 413
+    assert refused.json()["code"] == "upload_too_large"
+    assert "MAX_DOCUMENT_BYTES" in refused.json()["detail"]
+
+
+def encrypted(path: Path) -> bytes:
+    document = pymupdf.open()
+    document.new_page()
+    document.save(path, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="secret", owner_pw="more")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("encrypted", "encrypted_document"),
+        ("truncated", "corrupt_document"),
+        ("no pages", "corrupt_document"),
+        ("page 999", "invalid_input"),
+    ],
+)
+async def test_what_only_a_worker_can_see_fails_the_task(
+    client: httpx.AsyncClient, pdf: bytes, tmp_path: Path, kind: str, code: str
+) -> None:
+    data = {
+        "encrypted": encrypted(tmp_path / "encrypted.pdf"),
+        "truncated": pdf[:40],
+        "no pages": b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF",
+        "page 999": pdf,
+    }[kind]
+    fields = {"pages": "999"} if kind == "page 999" else {}
+    task_id = (await post(client, data, **fields)).json()["task_id"]
+    task = await wait_for_end(client, task_id)
+    assert (task["status"], task["error"]["code"], task["result"]) == ("failed", code, None)
+    result = await client.get(f"/api/tasks/{task_id}/result.md")
+    assert (result.status_code, result.json()["code"]) == (409, "task_already_finished")
+
+
+async def test_a_broken_cross_reference_table_is_mended(
+    client: httpx.AsyncClient, pdf: bytes
+) -> None:
+    position = pdf.rindex(b"startxref")
+    task_id = (await post(client, pdf[:position] + b"startxref\n1\n%%EOF")).json()["task_id"]
+    task = await wait_for_end(client, task_id)
+    assert (task["status"], task["progress"]["num_pages"]) == ("succeeded", 3)
+
+
+async def test_a_cancel_stops_the_pages_in_the_engine(
+    app: FastAPI, client: httpx.AsyncClient, engine: FakeEngine, pdf: bytes
+) -> None:
+    engine.answer, engine.seconds_per_token = "word " * 1000, 0.1
+    task_id = (await post(client, pdf)).json()["task_id"]
+    await asyncio.wait_for(engine.was_asked.wait(), 10)
+    answer = await client.delete(f"/api/tasks/{task_id}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    await asyncio.sleep(1.5)
+    assert engine.num_running == 0
+    assert (await client.delete(f"/api/tasks/{task_id}")).status_code == 204
+    assert (await client.get(f"/api/tasks/{task_id}")).status_code == 404
