@@ -1,0 +1,3 @@
+// The browser tests lie in tests/e2e, from where Node does not find this folder's packages.
+export * from "@playwright/test";
+export { AxeBuilder } from "@axe-core/playwright";

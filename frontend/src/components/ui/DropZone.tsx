@@ -1,0 +1,71 @@
+import { Camera, FolderOpen, Upload } from "lucide-react";
+import { useRef, type ReactNode } from "react";
+import { useI18n } from "@/lib/i18n";
+import { Button } from "./Button";
+import styles from "./DropZone.module.css";
+import { useFileDrop } from "./useFileDrop";
+
+interface DropZoneProps {
+  label: string;
+  accept: string;
+  multiple?: boolean;
+  withCamera?: boolean;
+  onFiles: (files: File[]) => void;
+  children?: ReactNode;
+}
+
+/** Takes files that are dropped anywhere in the window, pasted, chosen, or just photographed. */
+export function DropZone(props: DropZoneProps) {
+  const { t } = useI18n();
+  const { multiple = false, withCamera = false } = props;
+  const isOver = useFileDrop(props.onFiles);
+  return (
+    <section className={styles.zone} data-over={isOver || undefined} aria-label={props.label}>
+      <Upload aria-hidden className={styles.icon} />
+      <p className={styles.label}>{isOver ? t.drop.release : props.label}</p>
+      <p className={styles.or}>
+        {t.drop.orChoose} <kbd>Ctrl</kbd> <kbd>V</kbd>
+      </p>
+      <div className={styles.buttons}>
+        <FileButton {...props} label={multiple ? t.drop.chooseMany : t.drop.choose} />
+        {withCamera && <FileButton {...props} label={t.drop.camera} isCamera />}
+      </div>
+      {props.children}
+    </section>
+  );
+}
+
+interface FileButtonProps extends Pick<DropZoneProps, "accept" | "multiple" | "onFiles"> {
+  label: string;
+  isCamera?: boolean;
+}
+
+export function FileButton({ label, accept, multiple, onFiles, isCamera }: FileButtonProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const Icon = isCamera ? Camera : FolderOpen;
+  return (
+    <span className={isCamera ? styles.camera : undefined}>
+      <Button
+        look={isCamera ? "plain" : "primary"}
+        icon={<Icon aria-hidden />}
+        onClick={() => input.current?.click()}
+      >
+        {label}
+      </Button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        accept={isCamera ? "image/*" : accept}
+        multiple={isCamera ? false : multiple}
+        capture={isCamera ? "environment" : undefined}
+        aria-label={label}
+        onChange={(event) => {
+          const files = [...(event.target.files ?? [])];
+          event.target.value = ""; // so that the same file can be chosen again
+          if (files.length > 0) onFiles(files);
+        }}
+      />
+    </span>
+  );
+}

@@ -1,0 +1,110 @@
+import { ImagePlus, RotateCw } from "lucide-react";
+import { useCallback, useState } from "react";
+import { useNavigate } from "react-router";
+import { OptionsFields } from "@/components/OptionsFields";
+import { Button } from "@/components/ui/Button";
+import { DropZone } from "@/components/ui/DropZone";
+import { Notice } from "@/components/ui/Notice";
+import { useFileDrop } from "@/components/ui/useFileDrop";
+import { DEFAULT_OPTIONS, isComplete, type ReadingOptions } from "@/lib/api";
+import { isDocument } from "@/lib/files";
+import { useGiveFiles, useGivenFiles } from "@/lib/handoff";
+import { useI18n } from "@/lib/i18n";
+import { useTitle } from "@/lib/useTitle";
+import styles from "./ImagePage.module.css";
+import { ReadingPanes } from "./ReadingPanes";
+import { useReading } from "./useReading";
+
+const ACCEPTED = "image/*,.heic,.heif,.avif,.tif,.tiff";
+
+/** Drop a picture of a page, see its text beside it. */
+export function ImagePage() {
+  const { t } = useI18n();
+  const [options, setOptions] = useState<ReadingOptions>(DEFAULT_OPTIONS);
+  const [document, setDocument] = useState<File | null>(null);
+  const reading = useReading();
+  const give = useGiveFiles();
+  const navigate = useNavigate();
+  useTitle(t.title.image);
+
+  const { read } = reading;
+  const onFiles = useCallback(
+    ([file]: File[]) => {
+      if (!file) return;
+      setDocument(isDocument(file) ? file : null);
+      if (!isDocument(file)) read(file, isComplete(options) ? options : DEFAULT_OPTIONS);
+    },
+    [options, read],
+  );
+  useGivenFiles(onFiles);
+
+  const { picture } = reading;
+  return (
+    <div className={styles.page} data-open={picture !== null || undefined}>
+      {!picture && (
+        <div className={styles.intro}>
+          <h1>{t.image.heading}</h1>
+          <p>{t.image.help}</p>
+        </div>
+      )}
+      {picture && <h1 className="visually-hidden">{picture.file.name}</h1>}
+      <div className={styles.options}>
+        <OptionsFields options={options} onChange={setOptions}>
+          {picture && (
+            <Button
+              look="primary"
+              icon={<RotateCw aria-hidden />}
+              disabled={reading.isReading || !isComplete(options)}
+              onClick={() => reading.read(picture.file, options)}
+            >
+              {t.image.readAgain}
+            </Button>
+          )}
+        </OptionsFields>
+        {picture && (
+          <Button icon={<ImagePlus aria-hidden />} onClick={reading.clear}>
+            {t.image.newPicture}
+          </Button>
+        )}
+      </div>
+      {document && (
+        <Notice
+          tone="info"
+          title={t.image.isPdf}
+          action={
+            <Button
+              onClick={() => {
+                give([document]);
+                void navigate("/documents");
+              }}
+            >
+              {t.image.openPdf}
+            </Button>
+          }
+        >
+          {document.name}
+        </Notice>
+      )}
+      {picture ? (
+        <>
+          <WindowDrop onFiles={onFiles} />
+          <ReadingPanes
+            key={picture.url}
+            picture={picture}
+            reading={reading}
+            onRetry={() => reading.read(picture.file, options)}
+          />
+        </>
+      ) : (
+        <DropZone label={t.image.dropZone} accept={ACCEPTED} withCamera onFiles={onFiles} />
+      )}
+    </div>
+  );
+}
+
+/** Takes the next picture also while one is shown. */
+function WindowDrop({ onFiles }: { onFiles: (files: File[]) => void }) {
+  const isOver = useFileDrop(onFiles);
+  const { t } = useI18n();
+  return isOver ? <div className={styles.overlay}>{t.drop.release}</div> : null;
+}

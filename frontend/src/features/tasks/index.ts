@@ -1,0 +1,2 @@
+export { TaskPage } from "./TaskPage";
+export { TasksPage } from "./TasksPage";

@@ -1,0 +1,26 @@
+import { render, screen } from "@testing-library/react";
+import { expect, it } from "vitest";
+import { ErrorNotice } from "@/components/ui/ErrorNotice";
+import { unreachable } from "@/lib/api";
+import { parseProblem } from "@/lib/api/errors";
+
+it("says what the service says to do", () => {
+  const detail = "The PDF is encrypted. Remove the password and upload it again.";
+  const body = JSON.stringify({ code: "encrypted_document", detail });
+  render(<ErrorNotice error={parseProblem(422, body, null)} />);
+  expect(screen.getByRole("alert")).toHaveTextContent("The document is encrypted");
+  expect(screen.getByRole("alert")).toHaveTextContent(detail);
+});
+
+it("says how long the service asks to wait", () => {
+  const body = JSON.stringify({ code: "engine_overloaded", detail: "Try again." });
+  render(<ErrorNotice error={parseProblem(429, body, "7")} />);
+  expect(screen.getByRole("alert")).toHaveTextContent("wait 7 s");
+});
+
+it("takes a proxy's error page for an unreachable service", () => {
+  const error = parseProblem(502, "<html>Bad gateway</html>", null);
+  expect(error.isUnreachable).toBe(true);
+  expect(error.isTransient).toBe(true);
+  expect(unreachable().isTransient).toBe(true);
+});
