@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 PYTHON_CODE := backend tests training
-.PHONY: help env test unit check fix dev gpu lock clean
+.PHONY: help env test unit check page page-check e2e fix dev gpu lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -10,8 +10,9 @@ help: ## this list
 env: ## make or update the Python environment in .venv
 	@scripts/install.sh cpu-dev
 
-test: env check ## everything: style, types, room contracts, all tests on the real engine
+test: env check page-check ## everything: style, types, contracts, all tests, the page in a browser
 	$(VENV)/pytest -m "not gpu"
+	$(MAKE) e2e
 
 unit: env ## the quick tests: no engine
 	$(VENV)/pytest tests/unit
@@ -22,12 +23,22 @@ check: env ## style, types and room contracts
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-cache
 
+page: ## build the web page into frontend/dist (needs Node)
+	@scripts/build-page.sh --must
+
+page-check: env page ## the page: style, types, types of the API, component tests, size
+	cd frontend && npm run --silent lint && npm run --silent types:check && npm run --silent test
+	cd frontend && npm run --silent size
+
+e2e: env page ## the page in headless Chromium, against the service
+	cd frontend && CHROMIUM="$$(../scripts/browser.sh)" npm run --silent e2e
+
 fix: env ## format, and mend what can be mended without thinking
 	$(VENV)/ruff check --fix $(PYTHON_CODE)
 	$(VENV)/ruff format $(PYTHON_CODE)
 
-dev: env ## the service with the small model, logging at DEBUG
-	LOG_LEVEL=DEBUG $(VENV)/folio serve
+dev: env page ## the service with the small model, logging at DEBUG, and Vite beside it on port 5173
+	@trap 'kill 0' EXIT; (cd frontend && npm run --silent dev) & LOG_LEVEL=DEBUG $(VENV)/folio serve
 
 gpu: ## the tests that need a GPU, with the Python that has vLLM for it (PYTHON=...)
 	$(or $(PYTHON),python3) -m pytest -m gpu tests/gpu
@@ -36,4 +47,4 @@ lock: ## write the lock files anew (needs uv)
 	scripts/lock.sh
 
 clean: ## remove what the other targets made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data frontend/dist frontend/node_modules

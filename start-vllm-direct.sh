@@ -28,4 +28,6 @@ export PORT=${PORT:-8001} DATA_DIR=${DATA_DIR:-$PWD/data}
 echo "Folio: running on the ${flavour^^}, data in $DATA_DIR"
 mkdir -p "$DATA_DIR"
 scripts/install.sh "$flavour"
+# The API is of use without the page, so a page that cannot be built stops nothing.
+scripts/build-page.sh || echo "Folio: the web page could not be built; the service is its API." >&2
 exec .venv/bin/folio serve
