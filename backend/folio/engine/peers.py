@@ -123,7 +123,8 @@ class Peers:
                 raise self._why_none(now)
             self._has_news.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_news.wait(), self._next_free_place(deadline) - now)
+                async with asyncio.timeout(self._next_free_place(deadline) - now):
+                    await self._has_news.wait()
 
     def leave_alone(self, peer: Peer, reason: str) -> None:
         """Give it no page until it says that it is well."""

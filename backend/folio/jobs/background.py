@@ -9,8 +9,6 @@ from folio.errors import FolioError
 
 log = logging.getLogger(__name__)
 
-_ASK_AGAIN_SECONDS = 1.0
-
 
 class Background:
     """Asyncio tasks that are held on to, and whose errors are logged: nobody awaits them."""
@@ -30,8 +28,7 @@ class Background:
             works = list(self._running)
             for work in works:
                 work.cancel()
-            # A cancellation that meets the end of an inner wait can be swallowed: ask again.
-            await asyncio.wait(works, timeout=_ASK_AGAIN_SECONDS)
+            await asyncio.wait(works)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -40,7 +40,8 @@ class CeleryQueue:
     async def num_waiting(self) -> int | None:
         """Messages that no worker has taken yet; None where the broker does not answer."""
         try:
-            return await asyncio.wait_for(self._in_thread(self._count), _PING_SECONDS)
+            async with asyncio.timeout(_PING_SECONDS):
+                return await self._in_thread(self._count)
         except (*BROKER_ERRORS, TimeoutError):
             return None
 

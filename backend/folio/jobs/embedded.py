@@ -52,18 +52,22 @@ class EmbeddedWorker:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Take no more messages. What the worker does is the worker's to stop."""
+        """Take no more messages. What the worker does is the worker's to stop.
+
+        No-op before start().
+        """
+        if self._thread is None:
+            return
         celery_state.should_stop = 0
-        await asyncio.to_thread(self._join)
+        await asyncio.to_thread(self._join, self._thread)
         celery_state.should_stop = None
 
-    def _join(self) -> None:
-        assert self._thread is not None, "start() comes first"
+    def _join(self, thread: threading.Thread) -> None:
         # Celery waits for a message, or two seconds, before it looks at its flag, and once more
         # before it goes.
         for _ in range(2):
             self._celery.send_task(_WAKE, queue=QUEUE)
-        self._thread.join(_STOP_SECONDS)
+        thread.join(_STOP_SECONDS)
 
     def _advance(self, task_id: UUID) -> None:
         assert self._loop is not None, "start() comes first"

@@ -212,6 +212,7 @@ class Leases:
             await asyncio.wait([driver])
         finally:
             driver.cancel()
+            await asyncio.wait([driver])
             held = self._held.get(task_id)
             if held is not None:
                 held.driver = None

@@ -4,7 +4,7 @@ them. Without a broker the worker is among it."""
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from celery import Celery
@@ -18,7 +18,6 @@ from folio.errors import StorageUnavailableError
 from folio.jobs.background import Background
 from folio.jobs.celery_app import make_celery
 from folio.jobs.celery_queue import CeleryQueue
-from folio.jobs.clock import now
 from folio.jobs.embedded import EmbeddedWorker
 from folio.jobs.owner import FolderLock
 from folio.jobs.reaper import make_reaper
@@ -53,24 +52,32 @@ async def running_job_parts(settings: Settings, engine: OcrEngine) -> AsyncItera
     async with Database(settings.database_url) as database:
         parts = JobParts(database, LocalStorage(settings.storage_dir), queue)
         await _look_at_database(settings, parts)
-        work = asyncio.create_task(_work_when_ready(settings, engine, celery, parts))
+        background = Background()
+        background.start(_keep_working(settings, engine, celery, parts), name="Work on documents")
         try:
             yield parts
         finally:
-            # A cancellation that meets the end of an inner wait can be swallowed: ask again.
-            while not work.done():
-                work.cancel()
-                await asyncio.wait([work], timeout=1.0)
+            await background.cancel()
             queue.close()
 
 
-async def _work_when_ready(
+async def _keep_working(
     settings: Settings, engine: OcrEngine, celery: Celery, parts: JobParts
 ) -> None:
-    """Runs until it is cancelled."""
-    while parts.database_problem is not None:
-        await asyncio.sleep(_PAUSE_SECONDS)
-        await _look_at_database(settings, parts)
+    """From when the database is there. Runs until it is cancelled."""
+    while True:
+        while parts.database_problem is not None:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await _look_at_database(settings, parts)
+        try:
+            await _work(settings, engine, celery, parts)
+        except StorageUnavailableError as error:
+            log.warning("Work on documents could not begin: %s", error.message)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _work(settings: Settings, engine: OcrEngine, celery: Celery, parts: JobParts) -> None:
+    """Runs until it is cancelled. Raises StorageUnavailableError before anything has started."""
     background = Background()
     reaper = make_reaper(settings.jobs, parts.database, parts.queue)
     retention = Retention(parts.database, parts.storage, hours=settings.jobs.retention_hours)
@@ -80,8 +87,7 @@ async def _work_when_ready(
             await reaper.run()
             return
         async with _running_embedded_worker(settings, engine, celery, parts):
-            await reaper.sweep(enqueued_before=now())  # the messages died with the last process
-            await reaper.run()
+            await reaper.run(is_queue_new=True)  # the messages died with the last process
     finally:
         await background.cancel()
 
@@ -103,13 +109,12 @@ async def _running_embedded_worker(
             queue=parts.queue,
         )
         embedded = EmbeddedWorker(celery, worker)
-        try:
+        async with AsyncExitStack() as running:
+            running.push_async_callback(embedded.stop)
+            running.push_async_callback(worker.stop)  # the first to stop: Celery waits for it
             await worker.start()
             await embedded.start()
             yield
-        finally:
-            await worker.stop()
-            await embedded.stop()
 
 
 async def _look_at_database(settings: Settings, parts: JobParts) -> None:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 # A queue that holds so many messages is not empty because it lost them: what waits, waits its
 # turn. Without this bound a long queue would grow by every task in it, sweep after sweep.
 _MAX_WAITING = 100
+_RETRY_SECONDS = 2.0
 
 
 class Reaper:
@@ -37,14 +38,29 @@ class Reaper:
         self._interval_seconds = interval_seconds
         self._patience = timedelta(seconds=patience_seconds)
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
+    async def run(self, *, is_queue_new: bool = False) -> None:
+        """Until it is cancelled. `is_queue_new`: every earlier message is lost, so begin with all
+        unfinished tasks."""
+        if is_queue_new:
+            await self._sweep_all(enqueued_before=now())
         while True:
             await asyncio.sleep(self._interval_seconds)
-            try:
-                await self.sweep(enqueued_before=now() - self._patience)
-            except StorageUnavailableError as error:
-                log.warning("Stalled tasks could not be looked for: %s", error.message)
+            await self._try_sweep(enqueued_before=now() - self._patience)
+
+    async def _sweep_all(self, *, enqueued_before: datetime) -> None:
+        """Try until the database lets it."""
+        while True:
+            if await self._try_sweep(enqueued_before=enqueued_before):
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _try_sweep(self, *, enqueued_before: datetime) -> bool:
+        try:
+            await self.sweep(enqueued_before=enqueued_before)
+        except StorageUnavailableError as error:
+            log.warning("Stalled tasks could not be looked for: %s", error.message)
+            return False
+        return True
 
     async def sweep(self, *, enqueued_before: datetime) -> None:
         """Enqueue the stalled tasks among those. Raises StorageUnavailableError."""

@@ -114,9 +114,11 @@ class Worker:
     async def stop(self) -> None:
         """Give back what is in flight, untouched: another worker, or the next start, goes on."""
         self._is_stopping = True
-        await self._background.cancel()
-        await self._reader.close()
-        await self._renderers.close()
+        try:
+            await self._background.cancel()
+            await self._reader.close()
+        finally:
+            await self._renderers.close()
         try:
             await self._leases.release_all()
         except StorageUnavailableError as error:
