@@ -104,7 +104,7 @@ class RemoteEngine:
         """Stream the page's text; closing the generator aborts the request in its engine.
 
         A page that broke off is begun anew, so that the text may become shorter once. Raises what
-        the engine raises, UnauthorizedError and ForbiddenError, EngineNotReadyError and
+        the engine raises, EngineNotReadyError (also where engines refuse the token) and
         EngineOverloadedError when it has been waited for in vain, and EngineTimeoutError for a
         page on which engines break off again and again.
         """
@@ -217,8 +217,7 @@ async def _read_error(peer: Peer, answer: httpx.Response) -> FolioError | _Broke
             "WORKER_REMOTE_INFER_URL."
         )
     if problem.code in (UnauthorizedError.code, ForbiddenError.code):
-        kind = UnauthorizedError if problem.code == UnauthorizedError.code else ForbiddenError
-        return kind(
+        return EngineNotReadyError(  # pages wait until somebody has mended the token
             f"The engine at {peer.url} refuses the worker: set INTERNAL_API_TOKEN to the same "
             f"value for both. It says: {problem.detail}"
         )

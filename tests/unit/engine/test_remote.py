@@ -319,12 +319,22 @@ async def test_a_page_on_which_engines_break_off_again_and_again_is_given_up() -
 
 
 @pytest.mark.parametrize("kind", [UnauthorizedError, ForbiddenError])
-async def test_a_wrong_token_ends_at_once_and_says_what_to_check(kind: type[FolioError]) -> None:
+async def test_an_engine_that_refuses_the_token_is_left_alone_and_says_what_to_check(
+    kind: type[FolioError],
+) -> None:
+    refusing, well = Host([problem(kind("No."))]), Host()
+    async with connected(refusing, well) as engine:
+        assert [await read(engine) for _ in range(3)] == [LAST] * 3
+        assert "INTERNAL_API_TOKEN to the same" in str(engine.status.reason)
+    assert len(refusing.requests) == 1
+
+
+@pytest.mark.parametrize("kind", [UnauthorizedError, ForbiddenError])
+async def test_a_page_waits_until_the_token_is_mended(kind: type[FolioError]) -> None:
     host = Host([problem(kind("No.")) for _ in range(2)])
     async with connected(host) as engine:
-        with pytest.raises(kind, match="INTERNAL_API_TOKEN to the same"):
-            await read(engine)
-    assert len(host.requests) == 1
+        assert await read(engine) == LAST
+    assert len(host.requests) == 3
 
 
 @pytest.mark.parametrize(
