@@ -14,6 +14,7 @@ from tests.pages import encode
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example.png"  # the small model reads it well
 WIDTH, HEIGHT = 1240, 1754
+NUM_SHEETS = 8
 
 # What stands where: the fake engine says these, the picture shows them. In pixels.
 TITLE = ("Tides of the northern basin", (110, 120, 1010, 180))
@@ -76,11 +77,16 @@ def _draw_figure(draw: ImageDraw.ImageDraw) -> None:
 
 
 def write_document(path: Path, num_pages: int, *, password: str | None = None) -> None:
-    """A PDF of such pages, with a password if wanted."""
+    """A PDF of such pages, the same ones again after `NUM_SHEETS`, with a password if wanted."""
     with pymupdf.open() as document:
+        pictures: list[int] = []  # where the document holds them
         for number in range(1, num_pages + 1):
             page = document.new_page(width=595, height=842)
-            page.insert_image(page.rect, stream=encode(print_sheet(number), "JPEG", quality=60))
+            if number <= NUM_SHEETS:
+                sheet = encode(print_sheet(number), "JPEG", quality=60)
+                pictures.append(page.insert_image(page.rect, stream=sheet))
+            else:
+                page.insert_image(page.rect, xref=pictures[(number - 1) % NUM_SHEETS])
         encryption = pymupdf.PDF_ENCRYPT_AES_256 if password else pymupdf.PDF_ENCRYPT_NONE
         document.save(path, encryption=encryption, user_pw=password, owner_pw=password)
 
@@ -100,6 +106,7 @@ def main() -> None:
     print_sheet().save(folder / "tides.png")
     write_document(folder / "report.pdf", 6)
     write_document(folder / "long.pdf", 40)
+    write_document(folder / "book.pdf", 500)
     write_document(folder / "locked.pdf", 1, password="secret")
     write_pictures_document(folder / "example.pdf", [EXAMPLE] * 2)
 

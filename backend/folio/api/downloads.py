@@ -1,11 +1,13 @@
 """Answers that are files out of the storage."""
 
+import asyncio
 from urllib.parse import quote
 
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from folio.jobs.filenames import stem_of
 from folio.jobs.keys import ResultKind
+from folio.jobs.pictures import shrink
 from folio.jobs.service import StoredFile
 
 _RESULT_TYPES = {
@@ -13,6 +15,9 @@ _RESULT_TYPES = {
     ResultKind.JSON: "application/json",
     ResultKind.ZIP: "application/zip",
 }
+# What users upload decides what is in these files: no browser is to guess at their type.
+_SNIFF_NOTHING = {"X-Content-Type-Options": "nosniff"}
+_CACHE_CONTROL = "private, max-age=3600"
 
 
 def result_download(file: StoredFile, filename: str, kind: ResultKind) -> StreamingResponse:
@@ -30,7 +35,16 @@ def picture(file: StoredFile) -> StreamingResponse:
     return StreamingResponse(
         file.chunks,
         media_type="image/jpeg",
-        headers=_headers(file) | {"Cache-Control": "private, max-age=3600"},
+        headers=_headers(file) | {"Cache-Control": _CACHE_CONTROL},
+    )
+
+
+async def shrunk_picture(file: StoredFile, width: int) -> Response:
+    """A JPEG of ours, at most so many pixels wide."""
+    jpeg = b"".join([chunk async for chunk in file.chunks])
+    small = await asyncio.to_thread(shrink, jpeg, width)
+    return Response(
+        small, media_type="image/jpeg", headers=_SNIFF_NOTHING | {"Cache-Control": _CACHE_CONTROL}
     )
 
 
@@ -46,5 +60,4 @@ def content_disposition(filename: str) -> str:
 
 
 def _headers(file: StoredFile) -> dict[str, str]:
-    # What users upload decides what is in these files: no browser is to guess at their type.
-    return {"Content-Length": str(file.num_bytes), "X-Content-Type-Options": "nosniff"}
+    return _SNIFF_NOTHING | {"Content-Length": str(file.num_bytes)}

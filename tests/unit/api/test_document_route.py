@@ -1,12 +1,14 @@
 """POST /api/ocr/pdf: what is taken, and what is refused at once."""
 
 import asyncio
+import io
 from pathlib import Path
 
 import httpx
 import pymupdf
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 
 from folio.engine.fake import FakeEngine
 from tests.pages import encode, print_page
@@ -64,6 +66,12 @@ async def test_a_document_becomes_a_task_with_results(
     assert pages["pages"][0]["blocks"][0]["label"] == "title"
     picture = await client.get(pages["pages"][0]["image_url"])
     assert picture.content.startswith(b"\xff\xd8\xff")
+    small = await client.get(f"{pages['pages'][0]['image_url']}?width=64")
+    assert Image.open(io.BytesIO(small.content)).width == 64
+    assert small.headers["content-type"] == "image/jpeg"
+    assert small.headers["x-content-type-options"] == "nosniff"
+    too_wide = await client.get(f"{pages['pages'][0]['image_url']}?width=9999")
+    assert too_wide.json()["code"] == "validation_error"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from folio.jobs.boxes import TagPlaces, colour_of
 from folio.jobs.keys import boxed_page_key, figure_key
-from folio.jobs.pictures import MAX_FIGURES, make_pictures, store_pictures
+from folio.jobs.pictures import MAX_FIGURES, make_pictures, shrink, store_pictures
 from folio.pipeline.results import Block, BoundingBox, PageResult, Usage
 from folio.preprocessing.resolution import Mode
 from folio.storage import LocalStorage
@@ -158,3 +158,14 @@ async def test_a_figure_that_is_boxed_twice_is_stored_once(tmp_path: Path) -> No
     result = result_of(figure(100, 200, 300, 400), figure(100, 200, 300, 400))
     links = await store_pictures(LocalStorage(tmp_path), TASK_ID, 1, page_pixels(), result)
     assert list(links.values()) == ["images/page-0001-figure-1.jpg"]
+
+
+def test_a_page_is_shrunk_for_a_small_place() -> None:
+    page = make_pictures(page_pixels(), []).boxed_page
+
+    small = open_jpeg(shrink(page, 100))
+
+    assert small.size == (100, 150)
+    assert is_near(small.getpixel((50, 75)), RED)
+    assert is_near(small.getpixel((10, 10)), WHITE)
+    assert shrink(page, 400) == shrink(page, 4096) == page

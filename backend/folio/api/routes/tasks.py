@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from folio.api import event_stream
 from folio.api.deps import JobServiceDep
-from folio.api.downloads import picture, result_download
+from folio.api.downloads import picture, result_download, shrunk_picture
 from folio.api.problems import folio_problem, problems
 from folio.api.schemas import TaskListResponse, TaskPagesResponse, TaskStatusResponse
 from folio.api.task_rendering import page_schema, task_progress_event, task_status_response
@@ -148,10 +148,16 @@ async def list_pages(
     responses={200: {"content": {"image/jpeg": {}}}, **problems(404, 422, 503)},
 )
 async def get_page_image(
-    task_id: TaskId, page_number: Annotated[int, Path(ge=1, le=9_999_999)], jobs: JobServiceDep
-) -> StreamingResponse:
-    """The page with its boxes drawn, as a JPEG."""
-    return picture(await jobs.open_file(task_id, boxed_page_key(task_id, page_number)))
+    task_id: TaskId,
+    page_number: Annotated[int, Path(ge=1, le=9_999_999)],
+    jobs: JobServiceDep,
+    width: Annotated[
+        int | None, Query(ge=16, le=4096, description="at most so many pixels wide")
+    ] = None,
+) -> Response:
+    """The page with its boxes drawn, as a JPEG; with `width`, a smaller one for a small place."""
+    file = await jobs.open_file(task_id, boxed_page_key(task_id, page_number))
+    return picture(file) if width is None else await shrunk_picture(file, width)
 
 
 @router.get(

@@ -1,7 +1,11 @@
 import { useEffect, useRef } from "react";
 import styles from "./ScaledPicture.module.css";
 
+/** Widths are rounded up to this: few sizes for the browser's cache, never too few pixels. */
+const WIDTH_STEP = 64;
+
 interface ScaledPictureProps {
+  /** A page's picture, which the service gives in every width. */
   src: string;
   /** Empty: it says nothing that is not said beside it. */
   alt: string;
@@ -34,19 +38,17 @@ export function ScaledPicture({ src, alt, width, height }: ScaledPictureProps) {
   );
 }
 
-/** Draw as many pixels as the screen has for it. What cannot be fetched stays white. */
+/** Fetch and draw as many pixels as the screen has for it. What cannot be fetched stays white. */
 async function drawScaled(
   target: { readonly current: HTMLCanvasElement | null },
   src: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const response = await fetch(src, { signal });
+  const pixels = (target.current?.clientWidth ?? 0) * window.devicePixelRatio;
+  const width = WIDTH_STEP * Math.max(1, Math.ceil(pixels / WIDTH_STEP));
+  const response = await fetch(`${src}?width=${String(width)}`, { signal });
   if (!response.ok) return;
-  const blob = await response.blob();
-  const shown = target.current;
-  if (!shown || signal.aborted) return;
-  const resizeWidth = Math.max(1, Math.round(shown.clientWidth * window.devicePixelRatio));
-  const bitmap = await createImageBitmap(blob, { resizeWidth, resizeQuality: "high" });
+  const bitmap = await createImageBitmap(await response.blob());
   const canvas = target.current;
   if (canvas && !signal.aborted) {
     canvas.width = bitmap.width;

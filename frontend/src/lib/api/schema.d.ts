@@ -206,7 +206,7 @@ export interface paths {
         };
         /**
          * Get Page Image
-         * @description The page with its boxes drawn, as a JPEG.
+         * @description The page with its boxes drawn, as a JPEG; with `width`, a smaller one for a small place.
          */
         get: operations["get_page_image_api_tasks__task_id__pages__page_number__image_get"];
         put?: never;
@@ -1472,7 +1472,10 @@ export interface operations {
     };
     get_page_image_api_tasks__task_id__pages__page_number__image_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description at most so many pixels wide */
+                width?: number | null;
+            };
             header?: never;
             path: {
                 page_number: number;
