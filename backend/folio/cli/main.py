@@ -47,6 +47,18 @@ def migrate() -> None:
 
 
 @app.command()
+def health(
+    url: Annotated[
+        str | None, typer.Option(help="The service; without it, the one at PORT on this machine.")
+    ] = None,
+) -> None:
+    """Ask the service whether it is well. Exit status 0 where it is."""
+    from folio.cli.health import health as run
+
+    run(url)
+
+
+@app.command()
 def ocr(
     files: Annotated[list[Path], typer.Argument(help="Images, PDFs and TIFFs.")],
     out: Annotated[
