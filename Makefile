@@ -1,8 +1,9 @@
 # The task runner. `make help` lists what there is.
 .DEFAULT_GOAL := help
 VENV := .venv/bin
-PYTHON_CODE := backend tests training
-.PHONY: help env test unit check page page-check e2e fix dev gpu lock clean
+PYTHON_CODE := backend scripts tests training
+SHELL_CODE := start-vllm-direct.sh .ci/run $(wildcard scripts/*.sh training/*.sh)
+.PHONY: help env test unit check page page-check e2e fix dev gpu images lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -22,6 +23,7 @@ check: env ## style, types and room contracts
 	$(VENV)/ruff format --check $(PYTHON_CODE)
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-cache
+	shellcheck $(SHELL_CODE)
 
 page: ## build the web page into frontend/dist (needs Node)
 	@scripts/build-page.sh --must
@@ -42,6 +44,9 @@ dev: env page ## the service with the small model, logging at DEBUG, and Vite be
 
 gpu: ## the tests that need a GPU, with the Python that has vLLM for it (PYTHON=...)
 	$(or $(PYTHON),python3) -m pytest -m gpu tests/gpu
+
+images: ## build the container images without Docker, and read a page in them (root; minutes)
+	scripts/try-images.sh
 
 lock: ## write the lock files anew (needs uv)
 	scripts/lock.sh

@@ -17,4 +17,5 @@ fi
   "${cpu_torch[@]}" -o requirements/cpu.txt
 "${compile[@]}" --extra cpu --extra dev --override requirements/overrides-cpu.txt --no-emit-package torch \
   "${cpu_torch[@]}" -c requirements/cpu.txt -o requirements/cpu-dev.txt
+"${compile[@]}" --extra worker -c requirements/cpu.txt -o requirements/worker.txt
 "${compile[@]}" --extra gpu -c requirements/constraints-gpu.txt -o requirements/gpu.txt

@@ -6,6 +6,7 @@ target=${1:-.train/assets}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 packages=$(sed 's/#.*//' "$(dirname "$0")/packages.txt")
+# shellcheck disable=SC2086  # a list of names
 (cd "$work" && apt-get download $packages)
 for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
 mkdir -p "$target/fonts" "$target/words"
@@ -16,4 +17,4 @@ done
 for list in american-english ngerman french spanish; do
     cp -L "$work/root/usr/share/dict/$list" "$target/words/$list"
 done
-ls "$target/fonts" | wc -l
+find "$target/fonts" -type f | wc -l
