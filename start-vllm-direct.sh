@@ -2,13 +2,14 @@
 # Starts Folio on this machine. With Docker and an NVIDIA GPU: as containers, in the background.
 # Otherwise: in a Python environment of its own, in the foreground; Ctrl-C stops it.
 #
-#   usage: ./start-vllm-direct.sh [--local] [--cpu]
+#   usage: ./start-vllm-direct.sh [--local] [--cpu] [--no-build]
 #          ./start-vllm-direct.sh --logs | --down
 #
-# --local   no containers, also where they would be possible
-# --cpu     do not use the GPU even if there is one; with Docker: containers with the small model
-# --logs    follow what the containers say
-# --down    stop the containers; results, database and models stay
+# --local     no containers, also where they would be possible
+# --cpu       do not use the GPU even if there is one; with Docker: containers with the small model
+# --no-build  start the images that are here, without building them (no internet is needed)
+# --logs      follow what the containers say
+# --down      stop the containers; results, database and models stay
 #
 # Containers read their settings from .env. The first start makes it from .env.vllm-direct, with
 # fresh secrets; it is never overwritten. Without containers every setting is an environment variable:
@@ -132,7 +133,7 @@ run_containers() {
   # Both would publish the same port.
   COMPOSE_PROFILES=gpu,cpu docker compose rm --stop --force "$other"
   export COMPOSE_PROFILES=$1
-  docker compose up --detach --build
+  docker compose up --detach "$build"
   wait_until_healthy
   print_addresses
 }
@@ -149,10 +150,12 @@ with_containers() {
 
 containers=where-possible
 device=gpu
+build=--build
 for argument in "$@"; do
   case $argument in
     --local) containers=no ;;
     --cpu) device=cpu ;;
+    --no-build) build=--no-build ;;
     --logs) with_containers logs --follow --tail 100 ;;
     --down) with_containers down ;;
     -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;

@@ -118,6 +118,11 @@ def test_cpu_with_docker_starts_the_cpu_profile_and_stops_the_gpu_one(machine: M
     assert read_env_file(machine.env_file)["COMPOSE_PROFILES"].value == "cpu"
 
 
+def test_no_build_starts_the_images_that_are_there(machine: Machine) -> None:
+    assert machine.start("--no-build").returncode == 0
+    assert "gpu: compose up --detach --no-build" in machine.calls()
+
+
 def test_local_runs_without_containers_on_the_gpu(machine: Machine) -> None:
     assert machine.start("--local").returncode == 0
     assert machine.calls() == LOCALLY_ON["gpu"]
