@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { expect, expectNoAxeViolations, dropFile, test } from "./browser";
 
-test.use({ settings: { SECONDS_PER_TOKEN: "0.004" } });
+// The last page of long.pdf is never done: it runs until it is cancelled.
+test.use({ settings: { SECONDS_PER_TOKEN: "0.004", ENDLESS_PAGE: "40" } });
 
 test("a PDF goes from drop to ZIP, and its marked pages say why", async ({ page, files }) => {
   await page.goto("/documents");
@@ -37,6 +38,8 @@ test("page and text are in step, and a page can be enlarged", async ({ page, fil
   await dropFile(page, files.path("report.pdf"), "application/pdf");
   await page.getByRole("button", { name: "Read 1 document" }).click();
   await page.getByRole("link", { name: "report.pdf", exact: true }).click();
+  // Until the end, marks of later pages may move the first one away from under the pointer.
+  await expect(page.getByRole("link", { name: "Download the ZIP of report.pdf" })).toBeVisible();
   const first = page.getByRole("article", { name: "Page 1", exact: true });
   await expect(first.getByRole("heading", { name: "Tides of the northern basin" })).toBeVisible();
   await first.getByRole("button", { name: "Block 4: table" }).hover();
@@ -89,4 +92,28 @@ test("a wrong page range is refused before anything is read", async ({ page, fil
   await page.getByRole("textbox", { name: "Pages" }).fill("1-2");
   await page.getByRole("button", { name: "Upload report.pdf again" }).click();
   await expect(page.getByRole("link", { name: "report.pdf", exact: true })).toBeVisible();
+});
+
+test("what is dropped while the view's code is on its way is not lost", async ({ page, files }) => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/assets/pdf-*.js", async (route) => {
+    await released;
+    await route.continue();
+  });
+  await page.goto("/documents", { waitUntil: "commit" });
+  await expect(page.getByRole("link", { name: "Documents" })).toBeVisible();
+  await dropFile(page, files.path("report.pdf"), "application/pdf");
+  release();
+  await expect(page.getByText("report.pdf")).toBeVisible();
+});
+
+test("a document dropped on the list of tasks is handed to the documents", async ({
+  page,
+  files,
+}) => {
+  await page.goto("/tasks");
+  await dropFile(page, files.path("report.pdf"), "application/pdf");
+  await expect(page).toHaveURL(/\/documents$/);
+  await expect(page.getByRole("button", { name: "Read 1 document" })).toBeVisible();
 });

@@ -2,11 +2,12 @@
 
 Real contract, real database, real documents; only the model is missing. Settings come from the
 environment as always (PORT, DATA_DIR); SECONDS_PER_TOKEN besides. Of documents, page 3 fails,
-page 4 repeats itself at the first try, and the end of page 5 is missing.
+page 4 repeats itself at the first try, the end of page 5 is missing, and ENDLESS_PAGE never ends.
 
 Usage: python -m tests.e2e.fake_service
 """
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from folio.logging import configure_logging
 from tests.e2e import files
 
 FAILED_PAGE, REPEATING_PAGE, TRUNCATED_PAGE = 3, 4, 5
+ENDLESS_PAGE = int(os.environ.get("ENDLESS_PAGE", "0"))
 
 
 class ScriptedEngine(FakeEngine):
@@ -31,6 +33,8 @@ class ScriptedEngine(FakeEngine):
         page_number, rung = page_and_rung(request)
         if page_number == FAILED_PAGE:
             raise InvalidInputError("The model could not make anything of this page.")
+        if page_number == ENDLESS_PAGE:
+            await asyncio.Event().wait()
         async for output in super().generate(request):
             ends_badly = output.finish_reason is not None and (
                 page_number == TRUNCATED_PAGE or (page_number == REPEATING_PAGE and rung == "asked")

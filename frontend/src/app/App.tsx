@@ -2,7 +2,6 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { useState } from "react";
 import { RouterProvider } from "react-router";
 import { createQueryClient } from "@/lib/api";
-import { HandoffProvider } from "@/lib/handoff";
 import { I18nProvider } from "@/lib/i18n";
 import { createRouter } from "./routes";
 
@@ -12,9 +11,7 @@ export function App() {
   return (
     <QueryClientProvider client={client}>
       <I18nProvider>
-        <HandoffProvider>
-          <RouterProvider router={router} />
-        </HandoffProvider>
+        <RouterProvider router={router} />
       </I18nProvider>
     </QueryClientProvider>
   );

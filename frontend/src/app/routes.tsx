@@ -1,8 +1,11 @@
-import { createBrowserRouter } from "react-router";
+import { createBrowserRouter, type RouteObject } from "react-router";
 import { ImagePage } from "@/features/image";
+import { FileForwarding } from "./FileForwarding";
 import { NotFound } from "./NotFound";
 import { Shell } from "./Shell";
 import { ViewError } from "./ViewError";
+
+type LazyView = NonNullable<RouteObject["lazy"]>;
 
 /** Every view but the first is fetched when it is opened. */
 export function createRouter() {
@@ -10,24 +13,29 @@ export function createRouter() {
     {
       element: <Shell />,
       errorElement: <ViewError />,
-      // Nothing to show while a view's code is on its way to a page that has just been opened.
-      hydrateFallbackElement: <></>,
       children: [
         { index: true, element: <ImagePage /> },
+        lazyView("documents", async () => ({
+          Component: (await import("@/features/pdf")).DocumentsPage,
+        })),
         {
-          path: "documents",
-          lazy: async () => ({ Component: (await import("@/features/pdf")).DocumentsPage }),
+          element: <FileForwarding />,
+          children: [
+            lazyView("tasks", async () => ({
+              Component: (await import("@/features/tasks")).TasksPage,
+            })),
+            lazyView("tasks/:taskId", async () => ({
+              Component: (await import("@/features/tasks")).TaskPage,
+            })),
+            { path: "*", element: <NotFound /> },
+          ],
         },
-        {
-          path: "tasks",
-          lazy: async () => ({ Component: (await import("@/features/tasks")).TasksPage }),
-        },
-        {
-          path: "tasks/:taskId",
-          lazy: async () => ({ Component: (await import("@/features/tasks")).TaskPage }),
-        },
-        { path: "*", element: <NotFound /> },
       ],
     },
   ]);
+}
+
+/** While its code is on its way to a page that has just been opened, only the frame is there. */
+function lazyView(path: string, lazy: LazyView): RouteObject {
+  return { path, lazy, hydrateFallbackElement: <></> };
 }

@@ -3,22 +3,22 @@ import { useRef, type ReactNode } from "react";
 import { useI18n } from "@/lib/i18n";
 import { Button } from "./Button";
 import styles from "./DropZone.module.css";
-import { useFileDrop } from "./useFileDrop";
 
 interface DropZoneProps {
   label: string;
   accept: string;
+  /** Whether files hang over the window: they may be let go anywhere. */
+  isOver: boolean;
   multiple?: boolean;
   withCamera?: boolean;
   onFiles: (files: File[]) => void;
   children?: ReactNode;
 }
 
-/** Takes files that are dropped anywhere in the window, pasted, chosen, or just photographed. */
+/** Says where files may be dropped; takes those that are chosen, or just photographed. */
 export function DropZone(props: DropZoneProps) {
   const { t } = useI18n();
-  const { multiple = false, withCamera = false } = props;
-  const isOver = useFileDrop(props.onFiles);
+  const { isOver, multiple = false, withCamera = false } = props;
   return (
     <section className={styles.zone} data-over={isOver || undefined} aria-label={props.label}>
       <Upload aria-hidden className={styles.icon} />

@@ -3,13 +3,13 @@ import { useCallback, useState } from "react";
 import { useNavigate } from "react-router";
 import { OptionsFields } from "@/components/OptionsFields";
 import { Button } from "@/components/ui/Button";
+import { DropOverlay } from "@/components/ui/DropOverlay";
 import { DropZone } from "@/components/ui/DropZone";
 import { Notice } from "@/components/ui/Notice";
-import { useFileDrop } from "@/components/ui/useFileDrop";
 import { DEFAULT_OPTIONS, isComplete, type ReadingOptions } from "@/lib/api";
 import { isDocument } from "@/lib/files";
-import { useGiveFiles, useGivenFiles } from "@/lib/handoff";
 import { useI18n } from "@/lib/i18n";
+import { incomingFiles, useIncomingFiles } from "@/lib/incoming";
 import { useTitle } from "@/lib/useTitle";
 import styles from "./ImagePage.module.css";
 import { ReadingPanes } from "./ReadingPanes";
@@ -23,7 +23,6 @@ export function ImagePage() {
   const [options, setOptions] = useState<ReadingOptions>(DEFAULT_OPTIONS);
   const [document, setDocument] = useState<File | null>(null);
   const reading = useReading();
-  const give = useGiveFiles();
   const navigate = useNavigate();
   useTitle(t.title.image);
 
@@ -36,7 +35,7 @@ export function ImagePage() {
     },
     [options, read],
   );
-  useGivenFiles(onFiles);
+  const isOver = useIncomingFiles("image", onFiles);
 
   const { picture } = reading;
   return (
@@ -74,7 +73,7 @@ export function ImagePage() {
           action={
             <Button
               onClick={() => {
-                give([document]);
+                incomingFiles.give([document], "documents");
                 void navigate("/documents");
               }}
             >
@@ -87,7 +86,7 @@ export function ImagePage() {
       )}
       {picture ? (
         <>
-          <WindowDrop onFiles={onFiles} />
+          {isOver && <DropOverlay />}
           <ReadingPanes
             key={picture.url}
             picture={picture}
@@ -96,15 +95,14 @@ export function ImagePage() {
           />
         </>
       ) : (
-        <DropZone label={t.image.dropZone} accept={ACCEPTED} withCamera onFiles={onFiles} />
+        <DropZone
+          label={t.image.dropZone}
+          accept={ACCEPTED}
+          isOver={isOver}
+          withCamera
+          onFiles={onFiles}
+        />
       )}
     </div>
   );
-}
-
-/** Takes the next picture also while one is shown. */
-function WindowDrop({ onFiles }: { onFiles: (files: File[]) => void }) {
-  const isOver = useFileDrop(onFiles);
-  const { t } = useI18n();
-  return isOver ? <div className={styles.overlay}>{t.drop.release}</div> : null;
 }

@@ -8,8 +8,8 @@ import { Notice } from "@/components/ui/Notice";
 import { TextField } from "@/components/ui/TextField";
 import { DEFAULT_OPTIONS, isComplete, type DocumentOptions } from "@/lib/api";
 import { isPicture } from "@/lib/files";
-import { useGiveFiles, useGivenFiles } from "@/lib/handoff";
 import { useI18n } from "@/lib/i18n";
+import { incomingFiles, useIncomingFiles } from "@/lib/incoming";
 import { useTitle } from "@/lib/useTitle";
 import styles from "./DocumentsPage.module.css";
 import { UploadRow } from "./UploadRow";
@@ -28,7 +28,6 @@ export function DocumentsPage() {
   });
   const [picture, setPicture] = useState<File | null>(null);
   const uploads = useUploads();
-  const give = useGiveFiles();
   const navigate = useNavigate();
   useTitle(t.title.documents);
 
@@ -36,7 +35,7 @@ export function DocumentsPage() {
     setPicture(files.find(isPicture) ?? null);
     uploadQueue.add(files.filter((file) => !isPicture(file)));
   }, []);
-  useGivenFiles(onFiles);
+  const isOver = useIncomingFiles("documents", onFiles);
 
   const numChosen = uploads.filter((each) => each.state === "chosen").length;
   const newestFirst = [...uploads].reverse();
@@ -63,7 +62,13 @@ export function DocumentsPage() {
           />
         </div>
       </OptionsFields>
-      <DropZone label={t.documents.dropZone} accept={ACCEPTED} multiple onFiles={onFiles} />
+      <DropZone
+        label={t.documents.dropZone}
+        accept={ACCEPTED}
+        isOver={isOver}
+        multiple
+        onFiles={onFiles}
+      />
       {picture && (
         <Notice
           tone="info"
@@ -71,7 +76,7 @@ export function DocumentsPage() {
           action={
             <Button
               onClick={() => {
-                give([picture]);
+                incomingFiles.give([picture], "image");
                 void navigate("/");
               }}
             >
