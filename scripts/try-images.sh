@@ -132,7 +132,7 @@ try_service() {
   buildah run --isolation chroot --env PORT="$port" "$container" -- $command >"$images_dir/$1.log" 2>&1 &
   service=$!
   for _ in $(seq 150); do
-    if inside env PORT="$port" folio health; then break; fi
+    if inside env PORT="$port" folio health 2>/dev/null; then break; fi
     kill -0 "$service" 2>/dev/null || { tail -40 "$images_dir/$1.log"; die "the service has ended."; }
     sleep 2
   done
