@@ -125,11 +125,11 @@ try_worker() {
 
 # Starts what the image starts by itself, and reads a page over HTTP as a user does.
 try_service() {
-  local command answer
+  local command answer exit_status=0
   command=$(buildah inspect --type image -f '{{range .OCIv1.Config.Entrypoint}}{{.}} {{end}}{{range .OCIv1.Config.Cmd}}{{.}} {{end}}' "folio-tried:$1")
   say "$1: $command"
-  # shellcheck disable=SC2086  # words of the image's own command
-  buildah run --isolation chroot --env PORT="$port" "$container" -- $command >"$images_dir/$1.log" 2>&1 &
+  buildah run --isolation chroot --env PORT="$port" "$container" -- \
+    sh -c "echo \$\$ >/tmp/pid; exec $command" >"$images_dir/$1.log" 2>&1 &
   service=$!
   for _ in $(seq 150); do
     if inside env PORT="$port" folio health 2>/dev/null; then break; fi
@@ -140,8 +140,13 @@ try_service() {
   echo "$answer" | cut -c1-400
   grep -q 'Opening hours' <<<"$answer" || die "the page was not read."
   curl -fsS "http://127.0.0.1:$port/" | grep -q '<div id="root"' || die "the web page is missing."
-  kill "$service"
-  wait "$service" || true
+  # As `docker stop` does.
+  # shellcheck disable=SC2016  # expanded in the container
+  inside sh -c 'kill -TERM "$(cat /tmp/pid)"'
+  wait "$service" || exit_status=$?
+  service=
+  tail -n 1 "$images_dir/$1.log"
+  case $exit_status in 0 | 143) ;; *) die "SIGTERM ended the service with status $exit_status." ;; esac
 }
 
 service=

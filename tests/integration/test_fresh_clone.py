@@ -72,5 +72,5 @@ def test_the_start_script_in_a_fresh_clone_with_an_empty_home_reads_a_page(
     assert answer.json()["markdown"].startswith("# Opening hours"), answer.text
     assert (clone / "data").is_dir()
     assert page.status_code == (200 if shutil.which("node") else 404)
-    assert exit_status == 130, "ended by Ctrl-C, as shells say it"
+    assert exit_status in {0, 130}  # 130: ended by Ctrl-C, as shells say it
     assert not (clone / ".env").exists(), "secrets are for containers"
