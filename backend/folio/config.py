@@ -95,21 +95,41 @@ class WorkerSettings(_Group):
 
 
 class EngineSettings(_Group):
-    """The model and how vLLM runs it. None leaves the choice to vLLM."""
+    """The model and how vLLM runs it. None leaves the choice to Folio's plan (engine/plan.py)."""
 
     model_path: str | None = Field(None, description="A folder or a hub id; none: models/nano")
     served_model_name: str | None = None
+    model_hub: Literal["huggingface", "modelscope"] = Field(
+        "huggingface", description="Where a hub id is downloaded from"
+    )
+    model_cache_dir: Path | None = Field(
+        None, description="Where downloaded models lie; none: ~/.cache/folio/models"
+    )
+    hf_endpoint: str = Field("https://huggingface.co", description="Or a mirror of it")
+    hf_token: SecretStr | None = Field(None, description="For models that must be agreed to")
+    hf_hub_offline: bool = Field(False, description="Never ask a hub")
+    modelscope_endpoint: str = "https://modelscope.cn"
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     load_format: Literal["auto", "safetensors", "dummy"] = Field(
         "auto", description="dummy: random weights, for measuring speed without a checkpoint"
     )
-    max_model_len: int = Field(8192, ge=512)
+    quantization: Literal["awq", "gptq", "fp8", "compressed-tensors"] | None = Field(
+        None,
+        description="None: the checkpoint's own; fp8 also quantises a 16-bit one at the start",
+    )
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] | None = Field(
+        None, description="auto: as DTYPE; fp8 halves the memory of a page"
+    )
+    max_model_len: int | None = Field(None, ge=512, description="Tokens of prompt and answer")
     max_num_seqs: int | None = Field(None, ge=1)
     max_num_batched_tokens: int | None = Field(None, ge=512)
     max_queued_requests: int = Field(256, ge=0)
     max_crops: int = Field(6, ge=2, le=9)
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
-    tensor_parallel_size: int = Field(1, ge=1)
+    gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
+    gpu_memory_budget_gb: float | None = Field(
+        None, gt=0, description="The most that Folio takes of each card, in GB of 2^30 bytes"
+    )
+    tensor_parallel_size: int | None = Field(None, ge=1)
     enforce_eager: bool | None = None
 
     @property
@@ -120,6 +140,11 @@ class EngineSettings(_Group):
     def model(self) -> str:
         """What vLLM loads: a folder or a hub id."""
         return self.model_path or str(embedded_model_path())
+
+    @property
+    def model_folders(self) -> Path:
+        """Where downloaded models lie, each in a folder named after its hub id."""
+        return self.model_cache_dir or Path.home() / ".cache" / "folio" / "models"
 
     @property
     def model_name(self) -> str:

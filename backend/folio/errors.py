@@ -17,6 +17,10 @@
     │   ├── EngineOverloadedError     429  engine_overloaded
     │   ├── EngineNotReadyError       503  engine_not_ready
     │   └── EngineTimeoutError        504  engine_timeout
+    ├── SetUpError                    503
+    │   ├── ModelFilesError                model_files
+    │   ├── ModelDownloadError             model_download
+    │   └── SettingsConflictError          settings_conflict
     ├── RequestCanceledError          409  request_canceled
     ├── TaskNotFoundError             404  task_not_found
     ├── TaskNotFinishedError          409  task_not_finished
@@ -159,6 +163,33 @@ class EngineTimeoutError(EngineError):
     code = "engine_timeout"
     status = 504
     title = "Engine timeout"
+
+
+class SetUpError(FolioError):
+    """The engine cannot start before somebody mends something: trying again does not help."""
+
+    status = 503
+
+
+class ModelFilesError(SetUpError):
+    """The model's folder is not whole, or holds another kind of model."""
+
+    code = "model_files"
+    title = "Model files"
+
+
+class ModelDownloadError(SetUpError):
+    """The model could not be brought from its hub."""
+
+    code = "model_download"
+    title = "Model download"
+
+
+class SettingsConflictError(SetUpError):
+    """Settings that do not go with each other, with the model, or with this machine."""
+
+    code = "settings_conflict"
+    title = "Settings conflict"
 
 
 class RequestCanceledError(FolioError):

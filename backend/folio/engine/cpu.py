@@ -5,13 +5,10 @@ import os
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
-KV_CACHE_GIBIBYTES = 1
-
 
 def cpu_environment(num_cores: int) -> dict[str, str]:
     """Environment variables for vLLM's CPU build; what the operator has set stays."""
     wanted = {
-        "VLLM_CPU_KVCACHE_SPACE": str(KV_CACHE_GIBIBYTES),
         # vLLM would leave one core idle for its front end.
         "VLLM_CPU_OMP_THREADS_BIND": f"0-{num_cores - 1}",
         "OMP_NUM_THREADS": str(num_cores),

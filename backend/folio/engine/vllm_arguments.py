@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from folio.config import EngineSettings
 from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
+from folio.engine.planning import Plan
+from folio.engine.preparation import prepare
 
 if TYPE_CHECKING:
     from folio.model.inputs import Tokenizer
@@ -33,38 +35,43 @@ def has_gpu() -> bool:
 
 
 def engine_arguments(settings: EngineSettings) -> dict[str, Any]:
-    """Arguments of vLLM's AsyncEngineArgs."""
-    device = _gpu_arguments(settings) if has_gpu() else _cpu_arguments(settings)
+    """Arguments of vLLM's AsyncEngineArgs, by the plan. Raises SetUpError before vLLM is asked."""
+    prepared = prepare(settings, has_gpu=has_gpu())
+    plan = prepared.plan
+    for warning in plan.warnings:
+        log.warning("%s", warning)
+    device = _gpu_arguments(settings, plan) if plan.gpus else _cpu_arguments(settings, plan)
     return (
         _COMMON
         | device
         | {
-            "model": settings.model,
+            "model": str(prepared.folder),
             "served_model_name": settings.model_name,
             "load_format": settings.load_format,
-            "max_model_len": settings.max_model_len,
-            "tensor_parallel_size": settings.tensor_parallel_size,
+            "dtype": plan.dtype.value,
+            "quantization": plan.quantization.value,
+            "kv_cache_dtype": plan.kv_cache_dtype.value,
+            "max_model_len": plan.max_model_len.value,
+            "max_num_seqs": plan.max_num_seqs.value,
+            "max_num_batched_tokens": plan.max_num_batched_tokens.value,
+            "tensor_parallel_size": plan.tensor_parallel_size.value,
             "mm_processor_kwargs": {"max_crops": settings.max_crops},
         }
     )
 
 
-def _gpu_arguments(settings: EngineSettings) -> dict[str, Any]:
+def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
+    assert plan.gpu_memory_utilization is not None, "a plan for cards has a share of them"
     return {
-        "dtype": settings.dtype,
-        "max_num_seqs": settings.max_num_seqs or 256,
-        "max_num_batched_tokens": settings.max_num_batched_tokens or 16384,
-        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "gpu_memory_utilization": plan.gpu_memory_utilization.value,
         "enforce_eager": bool(settings.enforce_eager),
     }
 
 
-def _cpu_arguments(settings: EngineSettings) -> dict[str, Any]:
+def _cpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
     return {
-        # float32 is the faster one where the CPU has no bfloat16 arithmetic.
-        "dtype": "float32" if settings.dtype == "auto" else settings.dtype,
-        "max_num_seqs": settings.max_num_seqs or 16,
-        "max_num_batched_tokens": settings.max_num_batched_tokens or 4096,
+        # An operator's VLLM_CPU_KVCACHE_SPACE goes before it.
+        "kv_cache_memory_bytes": plan.memory.kv_cache,
         "use_tqdm_on_load": False,
         # Compiling doubles decoding but costs a minute at the start.
         "enforce_eager": settings.enforce_eager is None or settings.enforce_eager,

@@ -50,6 +50,7 @@ class _Loaded:
 
     llm: "AsyncLLM"
     admission: Admission
+    max_model_len: int
 
     @property
     def tokenizer(self) -> "Tokenizer":
@@ -103,14 +104,16 @@ class VllmEngine:
 
     def _create(self) -> "_Loaded":
         prepare_environment()
+        # Before vLLM is imported: what cannot work is said in a second.
+        arguments = engine_arguments(self._settings)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        arguments = engine_arguments(self._settings)
         num_parallel = arguments["max_num_seqs"]
         return _Loaded(
             llm=AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)),
             admission=Admission(num_parallel + self._settings.max_queued_requests, num_parallel),
+            max_model_len=arguments["max_model_len"],
         )
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
@@ -144,7 +147,7 @@ class VllmEngine:
             make_views(request.image, request.resolution),
             request.prompt,
             request.resolution,
-            max_model_len=self._settings.max_model_len,
+            max_model_len=loaded.max_model_len,
         )
 
     def _sampling_params(
@@ -152,7 +155,7 @@ class VllmEngine:
     ) -> "SamplingParams":
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
-        room = self._settings.max_model_len - len(engine_input["prompt_token_ids"])
+        room = loaded.max_model_len - len(engine_input["prompt_token_ids"])
         return SamplingParams(
             temperature=0.0,
             max_tokens=min(request.max_tokens or room, room),
