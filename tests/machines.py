@@ -1,4 +1,4 @@
-"""Models and machines to plan for: the published DeepSeek-OCR, and cards by what is on their label."""
+"""Models and machines to plan for: the published DeepSeek-OCR, and cards by their labels."""
 
 import json
 from pathlib import Path
