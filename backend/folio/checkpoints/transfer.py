@@ -51,6 +51,8 @@ class Transfer:
                 f"it has. Try another mirror (HF_ENDPOINT) or hub (MODEL_HUB)."
             )
         self._part.replace(self._target)
+        for part in self._target.parent.glob(f"{self._target.name}.*{PART_SUFFIX}"):
+            part.unlink()  # of another version
 
     def _is_right(self, path: Path) -> bool:
         if not path.is_file() or path.stat().st_size != self._file.num_bytes:

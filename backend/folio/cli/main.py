@@ -1,7 +1,7 @@
 """The commands, one function each. What they need is imported when they run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+models = typer.Typer(help="Models and their files.", no_args_is_help=True)
+app.add_typer(models, name="model")
 
 
 @app.command()
@@ -96,6 +98,51 @@ def ocr(
         dpi=dpi,
     )
     run(OcrCommand(files, options, output_format, out, url, is_local=local))
+
+
+@app.command()
+def doctor(
+    is_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look at all that the service needs, and say what to do. Exit status 0 where it can work."""
+    from folio.cli.doctor import doctor as run
+
+    run(is_json=is_json)
+
+
+@app.command()
+def plan(
+    card_gb: Annotated[
+        float | None, typer.Option(min=1, help="Plan for a card of this size instead.")
+    ] = None,
+    capability: Annotated[str, typer.Option(help="Its compute capability.")] = "8.9",
+    cards: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    is_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show how the engine uses this machine, and why: what is not set is worked out."""
+    from folio.cli.plan import Card
+    from folio.cli.plan import plan as run
+
+    run(Card(card_gb, capability, cards) if card_gb else None, is_json=is_json)
+
+
+@models.command()
+def download(
+    model_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="owner/name; without it, MODEL_PATH.")
+    ] = None,
+    hub: Annotated[
+        Literal["huggingface", "modelscope"] | None,
+        typer.Option("--from", help="Instead of MODEL_HUB."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="A folder; without it, one under MODEL_CACHE_DIR.")
+    ] = None,
+) -> None:
+    """Bring a model from a hub, checked. Run again, it goes on where it stopped."""
+    from folio.cli.model import download as run
+
+    run(model_id, hub, to)
 
 
 @app.command()

@@ -1,13 +1,14 @@
 """What is decided on the way to a plan, and what it takes in memory."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from folio.checkpoints import ModelDescription
 from folio.checkpoints.description import DTYPE_BYTES, StoredWeights
 from folio.config import EngineSettings
 from folio.engine.conflicts import BFLOAT16_CAPABILITY, lowest_capability, method_of
 from folio.engine.machine import Machine
-from folio.engine.planning.plan import SET, Choice, Memory, Value
+from folio.engine.planning.plan import SET, Choice, Memory
 from folio.preprocessing.resolution import max_image_tokens
 
 # What a page needs at once beside its image: a long page's text. A longer one still fits, vLLM then
@@ -23,6 +24,8 @@ ENCODER_PIXELS_ON_CPU = 2 * 1024**2
 _PATCH_PIXELS = 16**2
 _LARGEST_GRID = 1280 // 16  # patches along a side in mode large
 _PIXELS_PER_PAGE = 1024**2 + 6 * 640**2  # gundam
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from folio.engine.machine import GIBIBYTE, Gpu
 
 SET = "set by you"
 
-Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Choice(Generic[Value]):
+class Choice(Generic[Value_co]):
     """A setting's value and why it is this one."""
 
-    value: Value
+    value: Value_co
     reason: str
 
 

@@ -1,0 +1,69 @@
+"""The model's files, and whether the settings and the memory are right for it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from folio.checkpoints import check_folder
+from folio.cli.doctor.check import Check, failure, ok, warning
+from folio.config import EngineSettings
+from folio.engine.machine import Machine, read_gpus, read_machine, visible_gpus
+from folio.engine.planning import Plan, as_gb
+from folio.engine.preparation import find_model, look_at, make_hub
+from folio.errors import ModelFilesError, SetUpError
+
+
+def check_model(
+    settings: EngineSettings, *, has_cuda_build: bool, is_running: bool
+) -> Iterator[Check]:
+    """`is_running`: the memory that is taken is Folio's own, so the plan counts it as free."""
+    folder = find_model(settings)
+    if folder is None:
+        yield _without_folder(settings)
+        return
+    try:
+        check_folder(folder, with_weights=settings.load_format != "dummy")
+    except ModelFilesError as error:
+        yield failure("Model", error.message, f"Run: {_download_command(settings)}")
+        return
+    yield ok("Model", f"{settings.model_name} in {folder}")
+    yield _check_plan(settings, folder, _machine(has_cuda_build, is_running))
+
+
+def _without_folder(settings: EngineSettings) -> Check:
+    if settings.hf_hub_offline:
+        return failure(
+            "Model",
+            f"{settings.model} is not on this machine, and HF_HUB_OFFLINE is set",
+            "Copy the model's folder here and set MODEL_PATH to it.",
+        )
+    detail = f"{settings.model} is not here yet: the start will download it"
+    advice = f"To have it before, from {make_hub(settings).name}: {_download_command(settings)}"
+    return warning("Model", detail, advice)
+
+
+def _check_plan(settings: EngineSettings, folder: Path, machine: Machine) -> Check:
+    try:
+        plan = look_at(settings, folder, machine).plan
+    except SetUpError as error:
+        return failure("Plan", error.message, "Change these settings, then look at: folio plan")
+    if plan.warnings:
+        return warning("Plan", _summarise(plan), " ".join(plan.warnings))
+    return ok("Plan", _summarise(plan))
+
+
+def _summarise(plan: Plan) -> str:
+    pages = f"{plan.max_num_seqs.value} pages at once, {plan.max_model_len.value} tokens each"
+    return f"{pages}; KV cache {as_gb(plan.memory.kv_cache)} GB; {plan.dtype.value}"
+
+
+def _machine(has_cuda_build: bool, is_running: bool) -> Machine:
+    machine = read_machine(visible_gpus(read_gpus()) if has_cuda_build else ())
+    if not is_running:
+        return machine
+    gpus = tuple(replace(gpu, free_bytes=gpu.total_bytes) for gpu in machine.gpus)
+    return replace(machine, gpus=gpus, available_bytes=machine.memory_bytes)
+
+
+def _download_command(settings: EngineSettings) -> str:
+    return f"folio model download {settings.model if find_model(settings) is None else ''}".strip()
