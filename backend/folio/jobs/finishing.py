@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from folio.db import Database, PageRepository, TaskError, TaskRepository, TaskRow, TaskStatus
-from folio.errors import StorageUnavailableError
+from folio.errors import FolioError
 from folio.jobs.clock import now
 from folio.jobs.keys import task_folder
 from folio.jobs.results import write_results
@@ -25,7 +25,7 @@ class Finishing:
         self._retry_for = timedelta(seconds=retry_seconds)
 
     async def finish(self, task_id: UUID) -> None:
-        """Call it as the task's driver. Raises StorageUnavailableError where a retry is due."""
+        """Call it as the task's driver. Raises what went wrong where a retry is due."""
         async with self._database.reading() as session:
             tasks = TaskRepository(session)
             task = await tasks.get(task_id) if await tasks.is_read(task_id) else None
@@ -36,10 +36,11 @@ class Finishing:
             return
         try:
             await write_results(self._database, self._storage, task_id)
-        except StorageUnavailableError as error:
+        except Exception as error:  # a full disk, or a bug: neither may keep a task for ever
             if await self._may_be_retried(task_id):
                 raise
-            await self._end(task, TaskStatus.FAILED, TaskError(error.code, _explain(error)))
+            log.error("Task %s has no results", task_id, exc_info=error)
+            await self._end(task, TaskStatus.FAILED, _explain(error))
         else:
             await self._end(task, TaskStatus.SUCCEEDED, None)
 
@@ -65,5 +66,9 @@ class Finishing:
         return read_at is not None and now() - read_at < self._retry_for
 
 
-def _explain(error: StorageUnavailableError) -> str:
-    return f"Every page was read, but the results cannot be stored. {error.message}"
+def _explain(error: Exception) -> TaskError:
+    if isinstance(error, FolioError):
+        code, why = error.code, error.message
+    else:
+        code, why = FolioError.code, f"Folio has failed on them ({type(error).__name__})."
+    return TaskError(code, f"Every page was read, but the results cannot be stored. {why}")

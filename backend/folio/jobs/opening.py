@@ -41,6 +41,11 @@ class Opening:
                 raise
             await self._fail(task_id, error)
             return
+        except Exception as error:  # a bug of ours costs a task: it would meet it again
+            log.exception("Task %s does not open", task_id)
+            what = f"Folio has failed on this document ({type(error).__name__})."
+            await self._fail(task_id, FolioError(what))
+            return
         async with self._database.transaction() as session:
             if await TaskRepository(session).start(task_id, now=now()):
                 await PageRepository(session).add(task_id, page_numbers)

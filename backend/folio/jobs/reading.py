@@ -170,8 +170,11 @@ class PageReader:
         ):
             for claim in claims:
                 if not self._leases.holds(claim):
-                    break  # canceled, or given back
+                    break  # canceled, given back, or another's now
                 await self._begin_next(pages, claim, rendering)
+        for claim in self._leases.waiting_pages(pages.task_id):
+            if claim in claims:  # behind one that is another's: whoever is free takes it
+                await self._give_back(claim)
 
     async def _begin_next(
         self, pages: PageRange, claim: PageClaim, rendering: AsyncIterator[Page]
@@ -202,6 +205,9 @@ class PageReader:
         except EngineTimeoutError as error:
             log.warning("Page %s of task %s: %s", claim.page_number, claim.task_id, error.message)
             await self._abandon(claim)
+        except Exception:  # held on to, it would be nobody's until this process ends
+            await self._abandon(claim)
+            raise
         else:
             self._leases.drop_page(claim)
             if is_last:

@@ -1,0 +1,227 @@
+"""One worker, on the test's own event loop: what the processes of the other tests cannot show."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import update
+
+from folio.config import JobSettings, Settings
+from folio.db import (
+    Database,
+    NewTask,
+    PageRepository,
+    PageRow,
+    TaskKind,
+    TaskRepository,
+    TaskStatus,
+)
+from folio.engine.base import GenerationOutput, GenerationRequest
+from folio.engine.fake import FakeEngine
+from folio.jobs.celery_app import make_celery
+from folio.jobs.celery_queue import CeleryQueue
+from folio.jobs.clock import now
+from folio.jobs.keys import upload_key
+from folio.jobs.renderers import Renderers
+from folio.jobs.worker import Worker
+from folio.storage import LocalStorage
+from tests.integration.db.rows import get_task
+
+US, OTHERS = "us", "others"
+PAGES_PER_RANGE = 8
+
+
+class GatedEngine(FakeEngine):
+    """Answers once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(answer="read")
+        self.gate = asyncio.Event()
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
+        self.was_asked.set()
+        await self.gate.wait()
+        async for output in super().generate(request):
+            yield output
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(tmp_path / "tasks")
+
+
+@pytest.fixture
+async def engine() -> GatedEngine:
+    engine = GatedEngine()
+    await engine.start()
+    return engine
+
+
+@pytest.fixture
+async def worker(
+    database: Database, storage: LocalStorage, engine: GatedEngine
+) -> AsyncIterator[Worker]:
+    """One page at a time is in flight."""
+    async with running_worker(database, storage, engine, max_pages_in_flight=1) as worker:
+        yield worker
+
+
+@asynccontextmanager
+async def running_worker(
+    database: Database, storage: LocalStorage, engine: FakeEngine, **settings: object
+) -> AsyncIterator[Worker]:
+    quick = {"render_processes": 1, "pages_per_range": PAGES_PER_RANGE, "lease_seconds": 2}
+    jobs = JobSettings.model_validate(quick | settings)
+    queue = CeleryQueue(make_celery(Settings(jobs=jobs)))
+    worker = Worker(
+        Settings(jobs=jobs),
+        owner=US,
+        database=database,
+        storage=storage,
+        engine=engine,
+        queue=queue,
+    )
+    await worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
+        queue.close()
+
+
+async def submit(database: Database, storage: LocalStorage, pdf: Path) -> UUID:
+    task_id = uuid4()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield await asyncio.to_thread(pdf.read_bytes)
+
+    await storage.write(upload_key(task_id), chunks())
+    async with database.transaction() as session:
+        TaskRepository(session).add(NewTask(task_id, TaskKind.PDF, "a.pdf", {}, now()))
+    return task_id
+
+
+async def list_pages(database: Database, task_id: UUID) -> list[PageRow]:
+    async with database.reading() as session:
+        return await PageRepository(session).list_range(task_id)
+
+
+async def give_to_others(database: Database, task_id: UUID, page_number: int) -> None:
+    """As another worker does that finds a lease expired."""
+    page = (PageRow.task_id == task_id) & (PageRow.page_number == page_number)
+    async with database.transaction() as session:
+        await session.execute(update(PageRow).where(page).values(lease_owner=OTHERS, num_claims=2))
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+        await asyncio.sleep(0.02)
+
+
+async def test_pages_behind_one_that_was_lost_are_given_back(
+    worker: Worker,
+    database: Database,
+    storage: LocalStorage,
+    engine: GatedEngine,
+    pdf_of_30: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    task_id = await submit(database, storage, pdf_of_30)
+    advancing = asyncio.create_task(worker.advance(task_id))
+    await engine.was_asked.wait()
+
+    await give_to_others(database, task_id, 3)  # page 2 already waits for its place
+
+    async def is_noticed() -> bool:
+        return "is another's now" in caplog.text
+
+    await until(is_noticed)
+    engine.gate.set()
+    await advancing
+
+    async def are_free() -> bool:
+        _, _, lost, *behind = await list_pages(database, task_id)
+        claims = {(page.lease_owner, page.num_claims) for page in behind}
+        return lost.lease_owner == OTHERS and claims == {(None, 0)}
+
+    await until(are_free)
+
+
+async def test_a_page_that_cannot_be_stored_for_a_reason_of_ours_counts_as_a_try(
+    worker: Worker,
+    database: Database,
+    storage: LocalStorage,
+    engine: GatedEngine,
+    pdf_of_1: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(PageRepository, "finish", fail)
+    task_id = await submit(database, storage, pdf_of_1)
+    engine.gate.set()
+
+    await worker.advance(task_id)
+
+    async def is_free() -> bool:
+        (page,) = await list_pages(database, task_id)
+        return (page.lease_owner, page.num_claims) == (None, 1)
+
+    await until(is_free)
+
+
+async def test_a_bug_in_opening_fails_the_task(
+    worker: Worker,
+    database: Database,
+    storage: LocalStorage,
+    pdf_of_1: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> int:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Renderers, "count_pages", fail)
+    task_id = await submit(database, storage, pdf_of_1)
+
+    await worker.advance(task_id)
+
+    task = await get_task(database, task_id)
+    assert (task.status, task.error_code) == (TaskStatus.FAILED, "internal_error")
+
+
+async def test_a_bug_in_writing_results_fails_the_task_when_its_time_is_over(
+    database: Database,
+    storage: LocalStorage,
+    engine: GatedEngine,
+    pdf_of_1: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("folio.jobs.finishing.write_results", fail)
+    engine.gate.set()
+    async with running_worker(database, storage, engine, results_retry_seconds=1) as worker:
+        task_id = await submit(database, storage, pdf_of_1)
+        await worker.advance(task_id)
+
+        async def has_ended() -> bool:
+            await worker.advance(task_id)  # as the reaper does
+            return (await get_task(database, task_id)).status is TaskStatus.FAILED
+
+        await until(has_ended)
+
+    assert (await get_task(database, task_id)).error_code == "internal_error"
