@@ -26,7 +26,7 @@ def migrate() -> None:
 
 
 async def _migrate(settings: Settings) -> bool:
-    async with Database(settings.database_url) as database:
+    async with Database(settings.database_url, answer_timeout_seconds=None) as database:
         problem = await find_schema_problem(database)
         await migrate_database(database)
     return problem is not None

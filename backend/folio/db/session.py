@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -25,6 +26,9 @@ from folio.errors import StorageUnavailableError
 
 _WRITES = "folio_writes"
 _BUSY_TIMEOUT_SECONDS = 30
+_CONNECT_TIMEOUT_SECONDS = 10.0
+# A server that vanished without a word would be waited for by whoever asked it last.
+_ANSWER_TIMEOUT_SECONDS = 30.0
 _DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -35,9 +39,21 @@ _DRIVERS = {
 class Database:
     """Sessions for units of work. Make one per event loop: asyncpg's connections belong to it."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """No I/O yet. url: postgresql://user:password@host/name or sqlite:///path."""
-        self.db_engine = create_db_engine(url, pool_size=pool_size)
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        answer_timeout_seconds: float | None = _ANSWER_TIMEOUT_SECONDS,
+    ) -> None:
+        """No I/O yet. url: postgresql://user:password@host/name or sqlite:///path.
+
+        answer_timeout_seconds: how long Postgres is waited for, for a statement and for a
+        connection. None: as long as it takes, as migrations may.
+        """
+        self.db_engine = create_db_engine(
+            url, pool_size=pool_size, answer_timeout_seconds=answer_timeout_seconds
+        )
         # SQLite has one writer at a time. The others wait here, where they hold no connection that
         # a reader could use, and not in SQLite, which sleeps between its looks at the lock.
         self._writer: AbstractAsyncContextManager[Any] = (
@@ -80,7 +96,9 @@ class Database:
         await self.db_engine.dispose()
 
 
-def create_db_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+def create_db_engine(
+    url: str, *, pool_size: int = 10, answer_timeout_seconds: float | None = None
+) -> AsyncEngine:
     """The engine with our drivers and, for SQLite, our pragmas."""
     parsed = make_url(url)
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
@@ -94,7 +112,16 @@ def create_db_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     # pre_ping: a connection that the server's restart has cut is replaced before its use.
-    return create_async_engine(parsed, pool_size=pool_size, pool_pre_ping=True)
+    return create_async_engine(
+        parsed,
+        pool_size=pool_size,
+        pool_timeout=answer_timeout_seconds or _ANSWER_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": _CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": answer_timeout_seconds,
+        },
+    )
 
 
 def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
@@ -118,7 +145,7 @@ def _translated() -> Iterator[None]:
         yield
     except (DataError, IntegrityError, ProgrammingError):
         raise  # ours to mend, not the operator's
-    except (DBAPIError, ConnectionError, TimeoutError) as error:
+    except (DBAPIError, NoFreeConnectionError, ConnectionError, TimeoutError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StorageUnavailableError(
             f"The database cannot be used now ({cause}). Check DATABASE_URL and the server."

@@ -109,3 +109,26 @@ async def test_passwords_stay_out_of_the_message() -> None:
                 await session.execute(text("SELECT 1"))
 
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_a_server_that_does_not_answer_is_given_up(database_url: str) -> None:
+    async with Database(database_url, answer_timeout_seconds=0.2) as database:
+        with pytest.raises(StorageUnavailableError):
+            async with database.reading() as session:
+                await session.execute(text("SELECT pg_sleep(60)"))
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_too_few_connections_are_said(database_url: str) -> None:
+    async def hold_a_connection(database: Database) -> None:
+        async with database.reading() as session:
+            await session.execute(text("SELECT pg_sleep(0.5)"))
+
+    async with Database(database_url, pool_size=1, answer_timeout_seconds=1) as database:
+        answers = await asyncio.gather(
+            *(hold_a_connection(database) for _ in range(60)), return_exceptions=True
+        )
+
+    errors = {type(answer) for answer in answers if answer is not None}
+    assert errors == {StorageUnavailableError}
