@@ -7,6 +7,7 @@ worker has taken over.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -77,8 +78,8 @@ class Leases:
         self._database = database
         self._held: dict[UUID, HeldTask] = {}
         self._driven: set[UUID] = set()
-        self._extend_every = self.duration / _EXTENSIONS_PER_LEASE
-        self._beat_seconds = min(_BEAT_SECONDS, self._extend_every.total_seconds())
+        self._extend_every_seconds = lease_seconds / _EXTENSIONS_PER_LEASE
+        self._beat_seconds = min(_BEAT_SECONDS, self._extend_every_seconds)
 
     def add_pages(self, claims: Iterable[PageClaim]) -> None:
         for claim in claims:
@@ -137,15 +138,15 @@ class Leases:
 
     async def keep(self) -> None:
         """The heartbeat. Runs until it is cancelled."""
-        extended_at = now()
+        extended_at = time.monotonic()  # the clock on the wall may be set back
         while True:
             await asyncio.sleep(self._beat_seconds)
             if not self._held:
                 continue
             try:
                 await self._cancel_unwanted()
-                if now() - extended_at >= self._extend_every:
-                    extended_at = now()
+                if time.monotonic() - extended_at >= self._extend_every_seconds:
+                    extended_at = time.monotonic()
                     await self._extend()
             except StorageUnavailableError as error:
                 log.warning("The leases could not be extended: %s", error.message)
