@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 MAX_BREAKS = 3  # of one page: after so many it may be the page that ends the engines
 
-_PIECE_BYTES = 256 * 1024
+_PIECE_BYTES = 1024 * 1024
 _CONNECT_TIMEOUT_SECONDS = 3.0
 _WRITE_TIMEOUT_SECONDS = 30.0
 # An engine gives a page up after REQUEST_TIMEOUT_SECONDS (300) and says so.

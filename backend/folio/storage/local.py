@@ -28,13 +28,10 @@ class LocalStorage:
     async def write(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         num_bytes = 0
         async with self._place(key) as path:
-            with _translated(key):
-                file = await asyncio.to_thread(path.open, "wb", buffering=0)
-            with file:
-                async for chunk in chunks:
-                    with _translated(key):
-                        await asyncio.to_thread(_write_all, file, chunk)
-                    num_bytes += len(chunk)
+            async for chunk in chunks:
+                with _translated(key):
+                    await asyncio.to_thread(_append, path, chunk)
+                num_bytes += len(chunk)
         return num_bytes
 
     @asynccontextmanager
@@ -81,7 +78,7 @@ class LocalStorage:
         target = self._root / check_key(key)
         scratch = self._root / _SCRATCH / uuid.uuid4().hex
         with _translated(key):
-            await asyncio.to_thread(scratch.parent.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(_make_scratch, scratch)
         try:
             yield scratch
             with _translated(key):
@@ -92,10 +89,18 @@ class LocalStorage:
             raise
 
 
-def _write_all(file: IO[bytes], chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[file.write(rest) :]
+def _make_scratch(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def _append(path: Path, chunk: bytes) -> None:
+    # Not "ab": a thread that outlives its cancelled caller must not make the file anew.
+    with path.open("r+b", buffering=0) as file:
+        file.seek(0, os.SEEK_END)
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[file.write(rest) :]
 
 
 def _move_durably(source: Path, target: Path) -> None:
