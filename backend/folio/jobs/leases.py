@@ -110,6 +110,10 @@ class Leases:
             held.pages.pop(claim, None)
             self._forget_if_empty(claim.task_id)
 
+    def task_ids(self) -> list[UUID]:
+        """The tasks of which anything is held."""
+        return list(self._held)
+
     def waiting_pages(self, task_id: UUID) -> list[PageClaim]:
         """Those that no work was begun on."""
         held = self._held.get(task_id, HeldTask())

@@ -55,6 +55,7 @@ class Worker:
         self._background = Background()
         self._left_alone_until: dict[UUID, float] = {}
         self._is_stopping = False
+        self._advances: set[asyncio.Task[None]] = set()
         self._renderers = Renderers(jobs)
         self._leases = Leases(
             database, owner, lease_seconds=jobs.lease_seconds, on_unwanted=self._clean_up
@@ -90,10 +91,14 @@ class Worker:
         Returns when the worker has room for more. Raises nothing: what goes wrong is logged, and
         the reaper comes back to the task.
         """
-        if not self._is_stopping:
-            await asyncio.wait(
-                [self._background.start(self._advance(task_id), name=f"Task {task_id}")]
-            )
+        if self._is_stopping:
+            return
+        work = self._background.start(self._advance(task_id), name=f"Task {task_id}")
+        self._advances.add(work)
+        work.add_done_callback(self._advances.discard)
+        await asyncio.wait([work])
+        if self._is_stopping:  # it was cut short, and its message is spent
+            await self._queue.enqueue(task_id)
 
     async def _advance(self, task_id: UUID) -> None:
         task = await self._get_unfinished(task_id)
@@ -111,9 +116,16 @@ class Worker:
             await self._give_up_exhausted(task_id)
             await self._finish(task_id)
 
+    def let_go(self) -> None:
+        """Take nothing more on, and end each advance(): stop() is near."""
+        self._is_stopping = True
+        for work in self._advances:
+            work.cancel()
+
     async def stop(self) -> None:
         """Give back what is in flight, untouched: another worker, or the next start, goes on."""
-        self._is_stopping = True
+        self.let_go()
+        unfinished = self._leases.task_ids()
         try:
             await self._background.cancel()
             await self._reader.close()
@@ -123,6 +135,8 @@ class Worker:
             await self._leases.release_all()
         except StorageUnavailableError as error:
             log.warning("Leases were left to expire: %s", error.message)
+        for task_id in unfinished:  # now, and not when the reaper comes
+            await self._queue.enqueue(task_id)
 
     async def _get_unfinished(self, task_id: UUID) -> TaskRow | None:
         async with self._database.reading() as session:

@@ -1,8 +1,14 @@
-"""`folio worker`: Celery's processes, each with a Worker on an event loop of its own."""
+"""`folio worker`: Celery's processes, each with a Worker on an event loop of its own.
+
+Celery ends a process when its message is done, and a message is done when its pages are nearly
+rendered: with a slow engine, minutes after SIGTERM. So the processes are told by a signal of ours.
+"""
 
 import asyncio
 import ctypes
 import logging
+import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -29,6 +35,7 @@ log = logging.getLogger(__name__)
 _M_ARENA_MAX, _MAX_ARENAS = -8, 2  # see mallopt(3)
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
+_STOP_SIGNAL = signal.SIGUSR2  # Celery's processes have uses of their own for the others
 
 Answer = TypeVar("Answer")
 
@@ -48,6 +55,7 @@ class WorkerProcess:
         threading.Thread(target=self._loop.run_forever, name="folio-worker", daemon=True).start()
         self._life = running_worker(self._settings)
         self._worker = self._call(self._life.__aenter__(), timeout=_START_SECONDS)
+        signal.signal(_STOP_SIGNAL, self._let_go)
         log.info("A worker process is ready for documents")
 
     def advance(self, task_id: UUID) -> None:
@@ -58,6 +66,11 @@ class WorkerProcess:
         """Give back what runs, and close everything."""
         if self._life is not None:
             self._call(self._life.__aexit__(None, None, None), timeout=_STOP_SECONDS)
+
+    def _let_go(self, *_: Any) -> None:
+        assert self._loop is not None, "start() comes first"
+        assert self._worker is not None, "start() comes first"
+        self._loop.call_soon_threadsafe(self._worker.let_go)
 
     def _call(self, work: Coroutine[Any, Any, Answer], timeout: float | None = None) -> Answer:
         assert self._loop is not None, "start() comes first"
@@ -101,6 +114,13 @@ def run_worker(settings: Settings, num_processes: int) -> int:
     signals.worker_process_init.connect(process.start)
     signals.worker_process_shutdown.connect(process.stop)
     worker = _make_celery_worker(celery, num_processes)
+
+    def tell_processes(**_: Any) -> None:
+        for process_id in worker.pool.info["processes"]:
+            with suppress(ProcessLookupError):
+                os.kill(process_id, _STOP_SIGNAL)
+
+    signals.worker_shutting_down.connect(tell_processes)
     worker.start()
     return int(worker.exitcode or 0)
 

@@ -115,6 +115,23 @@ async def test_a_worker_stopped_gives_its_pages_back_untouched(
     assert {page.num_claims for page in pages if page.status is PageStatus.PENDING} == {0}
 
 
+async def test_a_worker_stopped_before_a_slow_engine_hands_its_document_to_another(
+    make_house: MakeHouse, pdf_of_30: Path
+) -> None:
+    never = {"LEASE_SECONDS": "300", "REAPER_INTERVAL_SECONDS": "300"}
+    house = make_house(SECONDS_PER_TOKEN="60", PAGES_PER_RANGE="16", **never)
+    await house.start_service()
+    stopped = house.start_worker()
+    task_id = await house.submit(pdf_of_30)
+    await eventually(lambda: house.num_running == 4)
+
+    assert stopped.stop(timeout_seconds=8) == 0
+
+    assert {page.num_claims for page in await house.pages(task_id)} == {0}
+    house.start_worker()
+    await eventually(lambda: house.num_running == 4)
+
+
 async def test_a_page_that_kills_its_workers_fails_and_the_others_do_not(
     make_house: MakeHouse, pdf_of_30: Path
 ) -> None:
