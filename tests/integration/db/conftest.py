@@ -2,15 +2,13 @@
 
 import asyncio
 import shutil
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from folio.db import Database
-from tests.integration.conftest import migrate_at
-from tests.postgres import execute
+from tests.integration.conftest import make_postgres_database, migrate_at
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +43,3 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 async def database(database_url: str) -> AsyncIterator[Database]:
     async with Database(database_url) as database:
         yield database
-
-
-def make_postgres_database(server_url: str, template: str) -> Iterator[str]:
-    name = f"folio_test_{uuid.uuid4().hex}"
-    execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield f"{server_url}/{name}"
-    execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.db.conftest import make_postgres_database
+from tests.integration.conftest import make_postgres_database
 from tests.integration.jobs.house import House
 from tests.redis import RedisServer, running_redis
 from tests.unit.documents_pdf.pdfs import write_pdf
