@@ -7,14 +7,14 @@ from urllib.error import HTTPError
 
 import typer
 
-from folio.cli.serve import load_settings
+from folio.config import ServerSettings
 
 _TIMEOUT_SECONDS = 5.0
 
 
 def health(url: str | None) -> None:
     """Exit status 0 where it is healthy, otherwise 1. Asked often, so it imports little."""
-    address = (url or f"http://127.0.0.1:{load_settings().server.port}").rstrip("/") + "/health"
+    address = (url or f"http://127.0.0.1:{ServerSettings().port}").rstrip("/") + "/health"
     try:
         answer = _ask(address)
     except (OSError, ValueError) as error:
