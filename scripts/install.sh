@@ -47,6 +47,7 @@ check_machine() {
 check_test_needs() {
   command -v shellcheck >/dev/null || need_debian_package shellcheck
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need_debian_package postgresql
+  command -v redis-server >/dev/null || need_debian_package redis-server
   command -v gcc >/dev/null || need_debian_package gcc
   [ -d /usr/share/fonts/truetype/dejavu ] || need_debian_package fonts-dejavu
 }
