@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from folio.db import Database
 
-ALEMBIC_INI = Path(__file__).parents[3] / "backend" / "alembic.ini"
+CHECKOUT = Path(__file__).parents[3]
 
 
-def alembic(url: str, *arguments: str) -> None:
+def alembic(url: str, *arguments: str, folder: Path = CHECKOUT) -> None:
     ended = subprocess.run(
-        [Path(sys.executable).with_name("alembic"), "-c", ALEMBIC_INI, *arguments],
+        [Path(sys.executable).with_name("alembic"), *arguments],
+        cwd=folder,
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
@@ -40,7 +41,7 @@ def test_alembic_goes_up_is_clean_and_goes_down(empty_database_url: str) -> None
     alembic(empty_database_url, "downgrade", "base")
     assert asyncio.run(table_names(empty_database_url)) == {"alembic_version"}
 
-    alembic(empty_database_url, "upgrade", "head")
+    alembic(empty_database_url, "upgrade", "head", folder=CHECKOUT / "backend")
 
 
 def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
