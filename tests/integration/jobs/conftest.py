@@ -66,5 +66,10 @@ def pdf_of_30(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pdf_of_50(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pdf(tmp_path_factory.mktemp("pdf") / "fifty.pdf", 50)
+
+
+@pytest.fixture(scope="session")
 def pdf_of_60(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pdf(tmp_path_factory.mktemp("pdf") / "sixty.pdf", 60)

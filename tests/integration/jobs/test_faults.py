@@ -6,10 +6,11 @@ import resource
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 
@@ -25,6 +26,8 @@ from tests.redis import RedisServer
 
 SLOW = {"SECONDS_PER_TOKEN": "0.02"}  # a page takes about 0.3 s
 NUM_KILLS = 10
+
+Cancel = Callable[[House, UUID], Awaitable[None]]
 
 
 @pytest.fixture
@@ -79,6 +82,24 @@ async def test_the_service_killed_goes_on_at_once_from_the_last_finished_page(
     task = await house.wait_for_end(task_id, seconds=20)
 
     assert (task.status, task.pages_done) == (TaskStatus.SUCCEEDED, 30)
+    await assert_no_stored_page_was_read_again(house, task_id)
+
+
+async def test_the_service_killed_while_a_worker_waits_for_its_engine_costs_no_page(
+    make_house: MakeHouse, pdf_of_30: Path
+) -> None:
+    house = make_house(**SLOW)
+    await house.start_service()
+    house.start_worker()
+    task_id = await house.submit(pdf_of_30)
+
+    for num_pages in (3, 12):
+        await house.wait_for_pages(task_id, num_pages)
+        house.service.kill()
+        await house.start_service()
+    task = await house.wait_for_end(task_id)
+
+    assert (task.status, task.pages_done, task.pages_failed) == (TaskStatus.SUCCEEDED, 30, 0)
     await assert_no_stored_page_was_read_again(house, task_id)
 
 
@@ -276,28 +297,44 @@ async def test_a_disk_that_stays_full_ends_in_an_honest_error(
     assert "disk is full" in (task.error_message or "")
 
 
+async def cancel_here(house: House, task_id: UUID) -> None:
+    """By the service whose engine reads the pages."""
+    async with httpx.AsyncClient(base_url=house.url) as client:
+        answer = await client.delete(f"/api/tasks/{task_id}")
+    assert answer.json()["status"] == "canceled"
+
+
+async def cancel_elsewhere(house: House, task_id: UUID) -> None:
+    """By a service that has no page of it."""
+    async with house.database.transaction() as session:
+        await TaskRepository(session).finish(task_id, TaskStatus.CANCELED, now=now())
+
+
+@pytest.mark.parametrize("cancel", [cancel_here, cancel_elsewhere])
 async def test_a_canceled_task_leaves_the_engine_within_two_seconds(
-    make_house: MakeHouse, pdf_of_60: Path
+    cancel: Cancel, make_house: MakeHouse, pdf_of_50: Path
 ) -> None:
     house = make_house(SECONDS_PER_TOKEN="0.5")
     house.start_worker()
 
-    await assert_cancel_takes_effect(house, pdf_of_60)
+    await assert_cancel_takes_effect(house, pdf_of_50, cancel)
 
 
 async def test_a_task_canceled_without_a_broker_leaves_the_engine_within_two_seconds(
-    make_embedded_house: MakeHouse, pdf_of_60: Path
+    make_embedded_house: MakeHouse, pdf_of_50: Path
 ) -> None:
-    await assert_cancel_takes_effect(make_embedded_house(SECONDS_PER_TOKEN="0.5"), pdf_of_60)
+    house = make_embedded_house(SECONDS_PER_TOKEN="0.5")
+
+    await assert_cancel_takes_effect(house, pdf_of_50, cancel_here)
 
 
-async def assert_cancel_takes_effect(house: House, pdf: Path) -> None:
+async def assert_cancel_takes_effect(house: House, pdf: Path, cancel: Cancel) -> None:
+    """Canceled while page 3 is read."""
     await house.start_service()
     task_id = await house.submit(pdf)
     await eventually(lambda: count_begun(house)[3] > 0)
 
-    async with house.database.transaction() as session:
-        await TaskRepository(session).finish(task_id, TaskStatus.CANCELED, now=now())
+    await cancel(house, task_id)
     canceled_at = time.time()
     await eventually(lambda: not house.num_running, seconds=2)
 

@@ -13,7 +13,8 @@ from PIL import Image
 from folio.engine.fake import FakeEngine
 from tests.pages import encode, print_page
 from tests.unit.api.conftest import MAX_DOCUMENT_BYTES, MAX_UPLOAD_BYTES, wait_for_end
-from tests.unit.documents_pdf.pdfs import write_pdf
+from tests.unit.documents_pdf.pdfs import raw_pdf, write_pdf
+from tests.unit.documents_pdf.test_hostile_pages import write_image_bomb
 
 
 async def post(
@@ -155,6 +156,40 @@ async def test_what_only_a_worker_can_see_fails_the_task(
     assert (task["status"], task["error"]["code"], task["result"]) == ("failed", code, None)
     result = await client.get(f"/api/tasks/{task_id}/result.md")
     assert (result.status_code, result.json()["code"]) == (409, "task_already_finished")
+
+
+@pytest.mark.parametrize(
+    ("kind", "statuses"),
+    [
+        ("1 x 1 point", {"ok", "blank"}),
+        ("200 x 200 inches", {"ok"}),
+        ("200,000 inches", {"ok", "blank", "failed"}),
+        ("an image of gigapixels", {"ok", "blank", "failed"}),
+    ],
+)
+async def test_a_page_of_an_absurd_size_harms_nobody(
+    client: httpx.AsyncClient, pdf: bytes, tmp_path: Path, kind: str, statuses: set[str]
+) -> None:
+    path = tmp_path / "absurd.pdf"
+    match kind:
+        case "1 x 1 point":
+            write_pdf(path, 1, width=1, height=1)
+        case "200 x 200 inches":
+            write_pdf(path, 1, width=14_400, height=14_400)
+        case "200,000 inches":
+            raw_pdf(path, media_box="0 0 14400000 14400000", content=b"0 0 9 9 re f")
+        case _:
+            write_image_bomb(path)
+    data = await asyncio.to_thread(path.read_bytes)
+    assert len(data) < 100_000
+    task_id = (await post(client, data, dpi="600")).json()["task_id"]
+    task = await wait_for_end(client, task_id)
+
+    pages = (await client.get(f"/api/tasks/{task_id}/pages")).json()["pages"]
+    assert {page["status"] for page in pages} <= statuses
+    assert task["status"] == ("failed" if pages[0]["status"] == "failed" else "succeeded")
+    good = await wait_for_end(client, (await post(client, pdf)).json()["task_id"])
+    assert good["status"] == "succeeded"
 
 
 async def test_a_broken_cross_reference_table_is_mended(
