@@ -33,7 +33,7 @@ class Card:
             Gpu(
                 index=index,
                 uuid=f"card-{index}",
-                name=f"card of {self.gigabytes:g} GB",
+                name=f"a card of {self.gigabytes:g} GB",
                 driver_version="",
                 compute_capability=(int(major), int(minor)),
                 total_bytes=total,
@@ -111,13 +111,17 @@ def as_fields(plan: Plan) -> dict[str, object]:
 def print_plan(plan: Plan, machine: Machine, model_name: str, console: Console) -> None:
     """The model and the machine, where the memory goes, and every setting with its reason."""
     console.print()
-    console.print(Padding(f"[bold]{model_name}[/bold] on {_name_machine(plan, machine)}", (0, 2)))
+    console.print(
+        Padding(
+            f"[bold]{model_name}[/bold] on {_name_machine(plan, machine)}", (0, 2), expand=False
+        )
+    )
     console.print()
-    console.print(Padding(_memory_table(plan), (0, 2)))
+    console.print(Padding(_memory_table(plan), (0, 2), expand=False))
     console.print()
-    console.print(Padding(_settings_table(plan), (0, 2)))
+    console.print(Padding(_settings_table(plan), (0, 2), expand=False))
     for warning in plan.warnings:
-        console.print(Padding(f"[yellow]! {warning}[/yellow]", (1, 2, 0, 2)))
+        console.print(Padding(f"[yellow]! {warning}[/yellow]", (1, 2, 0, 2), expand=False))
     console.print()
 
 
@@ -131,7 +135,7 @@ def _name_machine(plan: Plan, machine: Machine) -> str:
 
 def _memory_table(plan: Plan) -> Table:
     memory = plan.memory
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 2), expand=False)
     table.add_column()
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
@@ -152,7 +156,7 @@ def _memory_table(plan: Plan) -> Table:
 
 
 def _settings_table(plan: Plan) -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 2), expand=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

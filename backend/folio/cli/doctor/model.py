@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from folio.checkpoints import check_folder
+from folio.checkpoints import is_hub_id
+from folio.checkpoints.folder import find_problems
 from folio.cli.doctor.check import Check, failure, ok, warning
 from folio.config import EngineSettings
 from folio.engine.machine import Machine, read_gpus, read_machine, visible_gpus
 from folio.engine.planning import Plan, as_gb
 from folio.engine.preparation import find_model, look_at, make_hub
-from folio.errors import ModelFilesError, SetUpError
+from folio.errors import SetUpError
+
+_MAX_PROBLEMS = 4
 
 
 def check_model(
@@ -21,10 +24,9 @@ def check_model(
     if folder is None:
         yield _without_folder(settings)
         return
-    try:
-        check_folder(folder, with_weights=settings.load_format != "dummy")
-    except ModelFilesError as error:
-        yield failure("Model", error.message, f"Run: {_download_command(settings)}")
+    problems = list(find_problems(folder, with_weights=settings.load_format != "dummy"))
+    if problems:
+        yield failure("Model", f"{folder}: {'; '.join(problems[:_MAX_PROBLEMS])}", _mend(settings))
         return
     yield ok("Model", f"{settings.model_name} in {folder}")
     yield _check_plan(settings, folder, _machine(has_cuda_build, is_running))
@@ -46,7 +48,7 @@ def _check_plan(settings: EngineSettings, folder: Path, machine: Machine) -> Che
     try:
         plan = look_at(settings, folder, machine).plan
     except SetUpError as error:
-        return failure("Plan", error.message, "Change these settings, then look at: folio plan")
+        return failure("Plan", error.message, "Then look at what comes of it: folio plan")
     if plan.warnings:
         return warning("Plan", _summarise(plan), " ".join(plan.warnings))
     return ok("Plan", _summarise(plan))
@@ -65,5 +67,14 @@ def _machine(has_cuda_build: bool, is_running: bool) -> Machine:
     return replace(machine, gpus=gpus, available_bytes=machine.memory_bytes)
 
 
+def _mend(settings: EngineSettings) -> str:
+    if is_hub_id(settings.model):
+        return f"Run: {_download_command(settings)}"
+    return (
+        "Copy what is missing, or set MODEL_PATH to a hub id, which is downloaded and checked: "
+        "deepseek-ai/DeepSeek-OCR."
+    )
+
+
 def _download_command(settings: EngineSettings) -> str:
-    return f"folio model download {settings.model if find_model(settings) is None else ''}".strip()
+    return f"folio model download {settings.model}"

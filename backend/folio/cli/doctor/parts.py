@@ -29,9 +29,7 @@ def check_database(settings: Settings) -> Iterator[Check]:
     try:
         problem = asyncio.run(_find_schema_problem(settings.database_url))
     except StorageUnavailableError as error:
-        yield failure(
-            "Database", f"{name}: {error.message}", "Start the server, or mend DATABASE_URL."
-        )
+        yield failure("Database", f"{name}: {error.message}", "When it answers: folio migrate")
         return
     except TimeoutError:
         yield failure("Database", f"{name} does not answer", "Look at the server and the network.")

@@ -55,9 +55,9 @@ def print_report(checks: Sequence[Check], console: Console) -> None:
             told.append(f"\n{arrow} {check.advice}", style=colour)
         table.add_row(Text(plain_mark if is_plain else mark, style=colour), check.name, told)
     console.print()
-    console.print(Padding(table, (0, 2)))
+    console.print(Padding(table, (0, 2), expand=False))
     console.print()
-    console.print(Padding(_sum_up(checks), (0, 2)))
+    console.print(Padding(_sum_up(checks), (0, 2), expand=False))
 
 
 def _sum_up(checks: Sequence[Check]) -> Text:

@@ -65,4 +65,5 @@ def _find_warnings(draft: Draft, memory: Memory, max_model_len: int) -> Iterator
         )
     unused = len(draft.machine.gpus) - draft.parallel.value
     if draft.machine.gpus and unused > 0:
-        yield f"{unused} of {len(draft.machine.gpus)} cards are not used by this engine."
+        is_are = "is" if unused == 1 else "are"
+        yield f"{unused} of {len(draft.machine.gpus)} cards {is_are} not used by this engine."
