@@ -164,14 +164,12 @@ class PageReader:
 
     async def _feed(self, pages: PageRange, source: Source, claims: Sequence[PageClaim]) -> None:
         numbers = [claim.page_number for claim in claims]
-        async with (
-            self._renderers.use_idlest() as renderer,
-            aclosing(renderer.render(source, numbers)) as rendering,
-        ):
-            for claim in claims:
-                if not self._leases.holds(claim):
-                    break  # canceled, given back, or another's now
-                await self._begin_next(pages, claim, rendering)
+        with self._renderers.use_idlest() as renderer:
+            async with aclosing(renderer.render(source, numbers)) as rendering:
+                for claim in claims:
+                    if not self._leases.holds(claim):
+                        break  # canceled, given back, or another's now
+                    await self._begin_next(pages, claim, rendering)
         for claim in self._leases.waiting_pages(pages.task_id):
             if claim in claims:  # behind one that is another's: whoever is free takes it
                 await self._give_back(claim)

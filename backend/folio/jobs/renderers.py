@@ -1,13 +1,13 @@
 """The rendering children of one worker process, used from its event loop.
 
-Each has a thread of its own, in which it is asked for pages. Two of them draw two pages at a time,
-and a document that is slow to open holds up only one.
+Each has a thread of its own, in which it is asked for one thing after the other. Two of them draw
+two pages at a time, and a document that is slow to open holds up only one.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +39,6 @@ class Renderer:
     """One child, its thread, and the document that it has open."""
 
     def __init__(self, limits: RenderLimits, order: Sequence[RendererName]) -> None:
-        self.lock = asyncio.Lock()
         self.num_users = 0
         self._process = RenderProcess(limits)
         self._order = order
@@ -79,7 +78,7 @@ class Renderer:
 
 
 class Renderers:
-    """All of a worker process. Documents take turns, first come first served."""
+    """All of a worker process. Documents may share one: they take turns page by page."""
 
     def __init__(self, settings: JobSettings) -> None:
         limits = RenderLimits(
@@ -98,17 +97,16 @@ class Renderers:
 
     async def count_pages(self, source: Source) -> int:
         """Open the document. Raises what open_document() raises."""
-        async with self.use_idlest() as renderer:
+        with self.use_idlest() as renderer:
             return (await renderer.open(source, anew=True)).num_pages
 
-    @asynccontextmanager
-    async def use_idlest(self) -> AsyncIterator[Renderer]:
-        """The one that the fewest wait for."""
+    @contextmanager
+    def use_idlest(self) -> Iterator[Renderer]:
+        """The one that the fewest use."""
         renderer = min(self.all, key=lambda renderer: renderer.num_users)
         renderer.num_users += 1
         try:
-            async with renderer.lock:
-                yield renderer
+            yield renderer
         finally:
             renderer.num_users -= 1
 

@@ -159,6 +159,29 @@ async def test_pages_behind_one_that_was_lost_are_given_back(
     await until(are_free)
 
 
+async def test_a_document_is_opened_while_the_pages_of_another_wait(
+    worker: Worker,
+    database: Database,
+    storage: LocalStorage,
+    engine: GatedEngine,
+    pdf_of_30: Path,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4\njunk")
+    slow, broken = [
+        await submit(database, storage, pdf) for pdf in (pdf_of_30, tmp_path / "broken.pdf")
+    ]
+    advancing = asyncio.create_task(worker.advance(slow))
+    await engine.was_asked.wait()
+
+    await worker.advance(broken)
+
+    assert (await get_task(database, broken)).error_code == "corrupt_document"
+    assert not advancing.done()
+    engine.gate.set()
+    await advancing
+
+
 async def test_a_page_that_cannot_be_stored_for_a_reason_of_ours_counts_as_a_try(
     worker: Worker,
     database: Database,
