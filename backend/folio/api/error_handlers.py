@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from folio.api.disconnect import ClientDisconnectedError
 from folio.api.problems import folio_problem, problem_response
-from folio.errors import FolioError, UnsupportedMediaTypeError
+from folio.errors import FolioError, StorageUnavailableError, UnsupportedMediaTypeError
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,14 @@ def _field_error(item: dict[str, Any]) -> dict[str, str]:
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, OSError):  # not the request's fault that it could not be read
+        log.error("%s %s: an upload cannot be kept", request.method, request.url.path)
+        return folio_problem(
+            StorageUnavailableError(
+                f"The upload cannot be kept ({error.__cause__.strerror}). Free some space where "
+                "the service keeps temporary files (TMPDIR) and try again."
+            )
+        )
     title = HTTPStatus(error.status_code).phrase
     return problem_response(
         error.status_code,

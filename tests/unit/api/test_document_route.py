@@ -15,6 +15,7 @@ from tests.pages import encode, print_page
 from tests.unit.api.conftest import MAX_DOCUMENT_BYTES, MAX_UPLOAD_BYTES, wait_for_end
 from tests.unit.documents_pdf.pdfs import raw_pdf, write_pdf
 from tests.unit.documents_pdf.test_hostile_pages import write_image_bomb
+from tests.unit.storage.test_local_storage import largest_file
 
 
 async def post(
@@ -122,6 +123,16 @@ async def test_documents_have_a_limit_of_their_own(client: httpx.AsyncClient) ->
     assert refused.status_code == 413
     assert refused.json()["code"] == "upload_too_large"
     assert "MAX_DOCUMENT_BYTES" in refused.json()["detail"]
+
+
+async def test_a_disk_without_room_for_the_upload_is_not_the_requests_fault(
+    client: httpx.AsyncClient,
+) -> None:
+    with largest_file(100_000):
+        answer = await post(client, b"%PDF-" + bytes(1_150_000))
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert "TMPDIR" in answer.json()["detail"]
 
 
 def encrypted(path: Path) -> bytes:
