@@ -3,6 +3,7 @@
 import random
 import string
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from training.charset import is_printable
@@ -184,6 +185,16 @@ class Corpus:
             return f"/{word()[:4]}/{word()}.{rng.choice(('py', 'txt', 'html', 'json'))}"
         return f"{''.join(rng.choices(string.ascii_uppercase, k=2))}-{rng.randrange(100000)}"
 
+    def markup(self) -> str:
+        """Tags and what is between them, in one piece: `<b>word</b>`."""
+        rng = self.rng
+        pieces = (rng.choice(HOSTILE), self.plain_word()[: rng.randint(1, 6)], rng.choice(HOSTILE))
+        return "".join(pieces[: rng.randint(2, 3)])
+
+    def leader(self) -> str:
+        """Dots, dashes or stars in a row, as in tables of contents and forms."""
+        return self.rng.choice("..--__*=~") * self.rng.randint(3, 24)
+
     def random_string(self) -> str:
         rng = self.rng
         alphabet = PRINTABLE if rng.random() < 0.6 else string.ascii_letters + string.digits
@@ -193,7 +204,17 @@ class Corpus:
         """Words for ever; a word may hold a space only where it is printed as one piece."""
         if style == "sentences":
             return self._sentences()
+        if style == "echo":
+            return self._echo()
         return self._pieces(style)
+
+    def _echo(self) -> Iterator[str]:
+        """The same few words again and again, as forms, lists and songs have them: what stands
+        there is to be read, not what a language would say next."""
+        while True:
+            phrase = list(islice(self._pieces("mixed"), self.rng.randint(1, 4)))
+            for _ in range(self.rng.randint(3, 40)):
+                yield from phrase
 
     def _pieces(self, style: str) -> Iterator[str]:
         rng = self.rng
@@ -206,6 +227,8 @@ class Corpus:
                 yield from (
                     rng.choice(HOSTILE) if rng.random() < 0.5 else self.identifier()
                 ).split()
+            elif style == "markup":
+                yield from self.markup().split()
             else:
                 yield from self._mixed().split()
 
@@ -217,7 +240,9 @@ class Corpus:
             return self.number()
         if draw < 0.55:
             return self.identifier()
-        return self.rng.choice(HOSTILE) if draw < 0.6 else self.word()
+        if draw < 0.58:
+            return self.leader()
+        return self.rng.choice(HOSTILE) if draw < 0.63 else self.word()
 
     def _sentences(self) -> Iterator[str]:
         rng = self.rng

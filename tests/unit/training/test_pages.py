@@ -1,4 +1,5 @@
 import random
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -52,6 +53,30 @@ def test_every_line_is_inside_its_page(box_atlas: Atlas, kind: str) -> None:
         for x0, y0, x1, y1 in (line.box for line in page.lines):
             assert -1 <= x0 < x1 <= page.width + 1
             assert 0 <= y0 < y1 <= page.height
+
+
+def test_word_spaces_differ_from_page_to_page_and_keep_the_margins(box_atlas: Atlas) -> None:
+    widths = set()
+    for seed in range(40):
+        page, _ = print_page(box_atlas, "paragraph", seed)
+        assert all(line.box[2] <= page.width for line in page.lines)
+        widths |= {
+            round((line.box[2] - line.box[0]) / len(line.text) / (line.box[3] - line.box[1]), 3)
+            for line in page.lines
+        }
+    assert len(widths) > 40
+
+
+def test_an_echo_says_its_few_words_again_and_again() -> None:
+    words = list(islice(Corpus(WORDS, random.Random(3)).stream("echo"), 300))
+    assert len(set(words)) < 100
+    assert words[:3] == words[:1] * 3 or any(words[:n] == words[n : 2 * n] for n in (2, 3, 4))
+
+
+@pytest.mark.parametrize("style", ["markup", "mixed", "code"])
+def test_a_stream_never_yields_a_blank(style: str) -> None:
+    words = list(islice(Corpus(WORDS, random.Random(3)).stream(style), 300))
+    assert all(word and " " not in word for word in words)
 
 
 @pytest.mark.parametrize("kind", KINDS)
