@@ -47,7 +47,7 @@ def plan(card: Card | None, *, is_json: bool) -> None:
     """Exit status 1, with the reason, where there is no plan."""
     settings = load_settings().engine
     try:
-        machine = find_machine(has_gpu=has_gpu()) if card is None else _imagine(card)
+        machine = _this_machine() if card is None else _imagine(card)
         result = _make_plan(settings, machine)
     except SetUpError as error:
         print(json.dumps({"error": error.message}) if is_json else f"folio: {error.message}")
@@ -56,6 +56,14 @@ def plan(card: Card | None, *, is_json: bool) -> None:
         print(json.dumps(as_fields(result), indent=2))
     else:
         print_plan(result, machine, settings.model_name, Console())
+
+
+def _this_machine() -> Machine:
+    try:
+        return find_machine(has_gpu=has_gpu())
+    except ImportError:
+        print("folio: no engine is installed here. Plan for a card: folio plan --card-gb 24")
+        raise typer.Exit(1) from None
 
 
 def _imagine(card: Card) -> Machine:

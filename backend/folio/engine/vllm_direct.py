@@ -29,7 +29,7 @@ from folio.engine.vllm_arguments import (
     no_repeat_ngram_arguments,
     prepare_environment,
 )
-from folio.errors import EngineNotReadyError
+from folio.errors import EngineNotReadyError, SetUpError
 
 if TYPE_CHECKING:
     from vllm.inputs.engine import MultiModalInput
@@ -95,6 +95,9 @@ class VllmEngine:
         log.info("Loading model %s from %s", self._settings.model_name, self._settings.model)
         try:
             self._loaded = await asyncio.to_thread(self._create)
+        except SetUpError as error:
+            self._failure = error.message
+            log.error("%s", self._failure)
         except Exception as error:
             # vLLM raises anything here: a bad path, too little memory, a dead child process.
             self._failure = f"The model did not load: {error}"
