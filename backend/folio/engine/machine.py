@@ -10,7 +10,7 @@ GIBIBYTE = 1024**3
 _QUERY = "index,uuid,name,driver_version,compute_cap,memory.total,memory.free"
 _NVIDIA_SMI_TIMEOUT_SECONDS = 20.0
 _MEBIBYTE = 1024 * 1024
-_CGROUP = Path("/sys/fs/cgroup")
+_MEMINFO, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -99,32 +99,29 @@ def visible_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     return tuple(visible)
 
 
-def read_memory() -> tuple[int, int]:
+def read_memory(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> tuple[int, int]:
     """Bytes of memory in all, and available: of the machine, or of the container if it has less."""
-    meminfo = dict(
-        line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line
-    )
-    total, available = (
-        int(meminfo[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable")
-    )
-    limit, used = _read_number("memory.max"), _read_number("memory.current")
+    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+    total, available = (int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    limit = _read_number(cgroup / "memory.max")
     if limit is None or limit >= total:
         return total, available
     # The container's page cache counts as used, and is given back when memory is short.
-    reclaimable = _read_stat("inactive_file") + _read_stat("active_file")
-    return limit, max(0, min(available, limit - max(0, (used or 0) - reclaimable)))
+    used = _read_number(cgroup / "memory.current") or 0
+    used -= _read_stat(cgroup, "inactive_file") + _read_stat(cgroup, "active_file")
+    return limit, max(0, min(available, limit - max(0, used)))
 
 
-def _read_number(name: str) -> int | None:
+def _read_number(path: Path) -> int | None:
     try:
-        return int((_CGROUP / name).read_text())
+        return int(path.read_text())
     except (OSError, ValueError):  # cgroups v1, or "max"
         return None
 
 
-def _read_stat(name: str) -> int:
+def _read_stat(cgroup: Path, name: str) -> int:
     try:
-        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        lines = (cgroup / "memory.stat").read_text().splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.split()[0] == name), 0)

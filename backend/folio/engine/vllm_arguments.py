@@ -8,7 +8,7 @@ from folio.config import EngineSettings
 from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
 from folio.engine.planning import Plan
-from folio.engine.preparation import prepare
+from folio.engine.preparation import Preparation, prepare
 
 if TYPE_CHECKING:
     from folio.model.inputs import Tokenizer
@@ -37,9 +37,14 @@ def has_gpu() -> bool:
 def engine_arguments(settings: EngineSettings) -> dict[str, Any]:
     """Arguments of vLLM's AsyncEngineArgs, by the plan. Raises SetUpError before vLLM is asked."""
     prepared = prepare(settings, has_gpu=has_gpu())
-    plan = prepared.plan
-    for warning in plan.warnings:
+    for warning in prepared.plan.warnings:
         log.warning("%s", warning)
+    return planned_arguments(settings, prepared)
+
+
+def planned_arguments(settings: EngineSettings, prepared: Preparation) -> dict[str, Any]:
+    """The same, where all is prepared."""
+    plan = prepared.plan
     device = _gpu_arguments(settings, plan) if plan.gpus else _cpu_arguments(settings, plan)
     return (
         _COMMON

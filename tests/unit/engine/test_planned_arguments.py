@@ -1,0 +1,47 @@
+"""What vLLM is told of a plan, in vLLM's own words."""
+
+import json
+import subprocess
+import sys
+
+from folio.config import EngineSettings, embedded_model_path
+from folio.engine.machine import GIBIBYTE, Machine
+from folio.engine.preparation import look_at
+from folio.engine.vllm_arguments import planned_arguments
+from tests.machines import gpu, machine
+
+NAMES = """
+import dataclasses, json
+from vllm.engine.arg_utils import AsyncEngineArgs
+print(json.dumps([field.name for field in dataclasses.fields(AsyncEngineArgs)]))
+"""
+
+
+def arguments_on(machine: Machine, **settings: object) -> dict[str, object]:
+    engine = EngineSettings(**settings)
+    return planned_arguments(engine, look_at(engine, embedded_model_path(), machine))
+
+
+def test_a_card_is_taken_by_its_share() -> None:
+    arguments = arguments_on(machine(gpu(24)), kv_cache_dtype="fp8", gpu_memory_budget_gb=6)
+    assert arguments["gpu_memory_utilization"] == 0.25
+    assert arguments["kv_cache_dtype"] == "fp8"
+    assert arguments["dtype"] == "bfloat16"
+    assert arguments["max_num_batched_tokens"] == 16384
+    assert "kv_cache_memory_bytes" not in arguments
+
+
+def test_a_cpu_is_given_its_kv_cache_in_bytes() -> None:
+    arguments = arguments_on(machine(gigabytes=8))
+    assert arguments["kv_cache_memory_bytes"] == GIBIBYTE
+    assert arguments["max_num_seqs"] == 16
+    assert arguments["dtype"] == "float32"
+    assert "gpu_memory_utilization" not in arguments
+
+
+def test_every_argument_is_one_that_the_installed_vllm_knows() -> None:
+    command = [sys.executable, "-c", NAMES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    known = set(json.loads(done.stdout.splitlines()[-1]))
+    for arguments in (arguments_on(machine(gpu(24))), arguments_on(machine())):
+        assert set(arguments) <= known
