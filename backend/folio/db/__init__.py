@@ -1,5 +1,6 @@
 """What must not be lost: tasks and pages, on Postgres or SQLite. Knows not what they mean."""
 
+from folio.db.clock import read_clock
 from folio.db.leases import LeaseRepository
 from folio.db.records import NewTask, PageOutcome, PageStatus, TaskError, TaskKind, TaskStatus
 from folio.db.repositories import PageRepository, TaskRepository
@@ -19,4 +20,5 @@ __all__ = [
     "TaskRepository",
     "TaskRow",
     "TaskStatus",
+    "read_clock",
 ]

@@ -14,10 +14,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from folio.db import Database, LeaseRepository, TaskRepository
+from folio.db import Database, LeaseRepository, TaskRepository, read_clock
 from folio.db.repositories import PageClaim
 from folio.errors import StorageUnavailableError
-from folio.jobs.clock import now
 
 log = logging.getLogger(__name__)
 
@@ -182,11 +181,11 @@ class Leases:
             self._on_unwanted(task_id, held.works())
 
     async def _extend(self) -> None:
-        expires_at = now() + self.duration
         asked_for = {claim for held in self._held.values() for claim in held.pages}
         driven = [task_id for task_id, held in self._held.items() if held.driver is not None]
         async with self._database.transaction() as session:
             leases = LeaseRepository(session)
+            expires_at = await read_clock(session) + self.duration
             await leases.extend_tasks(self.owner, driven, expires_at=expires_at)
             ours = await leases.extend_pages(
                 self.owner, {claim.task_id for claim in asked_for}, expires_at=expires_at
@@ -204,8 +203,8 @@ class Leases:
         self.drop_page(claim)
 
     async def _lease_task(self, task_id: UUID) -> bool:
-        instant = now()
         async with self._database.transaction() as session:
+            instant = await read_clock(session)
             return await TaskRepository(session).lease(
                 task_id, self.owner, now=instant, expires_at=instant + self.duration
             )

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from folio.db import Database, PageRepository
+from folio.db import Database, PageRepository, read_clock
 from folio.db.repositories import PageClaim
 from folio.documents import RenderedPage
 from folio.errors import EngineTimeoutError, FolioError, StorageUnavailableError
@@ -131,8 +131,8 @@ class PageReader:
         return True
 
     async def _claim(self, task_id: UUID, limit: int, *, max_claims: int) -> list[PageClaim]:
-        instant = now()
         async with self._database.transaction() as session:
+            instant = await read_clock(session)
             claims = await PageRepository(session).claim(
                 task_id,
                 self._leases.owner,

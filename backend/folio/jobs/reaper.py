@@ -6,13 +6,12 @@ worker, the time in which the database was away, ends with a task here.
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from folio.config import JobSettings
-from folio.db import Database, TaskRepository
+from folio.db import Database, TaskRepository, read_clock
 from folio.errors import StorageUnavailableError
 from folio.jobs.celery_queue import CeleryQueue
-from folio.jobs.clock import now
 
 log = logging.getLogger(__name__)
 
@@ -42,34 +41,37 @@ class Reaper:
         """Until it is cancelled. `is_queue_new`: every earlier message is lost, so begin with all
         unfinished tasks."""
         if is_queue_new:
-            await self._sweep_all(enqueued_before=now())
+            await self._sweep_all()
         while True:
             await asyncio.sleep(self._interval_seconds)
-            await self._try_sweep(enqueued_before=now() - self._patience)
+            await self._try_sweep(patience=self._patience)
 
-    async def _sweep_all(self, *, enqueued_before: datetime) -> None:
+    async def _sweep_all(self) -> None:
         """Try until the database lets it."""
         while True:
-            if await self._try_sweep(enqueued_before=enqueued_before):
+            if await self._try_sweep(patience=timedelta(0)):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _try_sweep(self, *, enqueued_before: datetime) -> bool:
+    async def _try_sweep(self, *, patience: timedelta) -> bool:
         try:
-            await self.sweep(enqueued_before=enqueued_before)
+            await self.sweep(patience=patience)
         except StorageUnavailableError as error:
             log.warning("Stalled tasks could not be looked for: %s", error.message)
             return False
         return True
 
-    async def sweep(self, *, enqueued_before: datetime) -> None:
-        """Enqueue the stalled tasks among those. Raises StorageUnavailableError."""
+    async def sweep(self, *, patience: timedelta) -> None:
+        """Enqueue tasks that no queue took for so long. Raises StorageUnavailableError."""
         num_waiting = await self._queue.num_waiting()
         if num_waiting is None or num_waiting >= _MAX_WAITING:
             return
         async with self._database.transaction() as session:
+            instant = await read_clock(session)
             stalled = await TaskRepository(session).take_stalled(
-                now=now(), enqueued_before=enqueued_before, limit=_MAX_WAITING - num_waiting
+                now=instant,
+                enqueued_before=instant - patience,
+                limit=_MAX_WAITING - num_waiting,
             )
         for task_id in stalled:
             log.info("Task %s is taken up again", task_id)

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from folio.config import Settings
-from folio.db import Database, PageRepository, TaskRepository, TaskRow
+from folio.db import Database, PageRepository, TaskRepository, TaskRow, read_clock
 from folio.db.records import UNFINISHED
 from folio.engine import OcrEngine
 from folio.errors import StorageUnavailableError
 from folio.jobs.background import Background
 from folio.jobs.celery_queue import CeleryQueue
-from folio.jobs.clock import now
 from folio.jobs.finishing import Finishing
 from folio.jobs.keys import task_folder
 from folio.jobs.leases import Leases, Work
@@ -145,8 +144,9 @@ class Worker:
 
     async def _give_up_exhausted(self, task_id: UUID) -> None:
         async with self._database.transaction() as session:
+            instant = await read_clock(session)
             await PageRepository(session).fail_exhausted(
-                task_id, now=now(), max_claims=self._jobs.max_page_claims, reason=EXHAUSTED
+                task_id, now=instant, max_claims=self._jobs.max_page_claims, reason=EXHAUSTED
             )
 
     async def _finish(self, task_id: UUID) -> None:
@@ -163,13 +163,13 @@ class Worker:
 
     def _leave_alone(self, task_id: UUID) -> None:
         """What has gone wrong would go wrong again at once. The reaper comes back to it."""
-        self._left_alone_until[task_id] = time.monotonic() + self._jobs.reaper_interval_seconds
+        instant = time.monotonic()
+        others = {each: until for each, until in self._left_alone_until.items() if until > instant}
+        until = instant + self._jobs.reaper_interval_seconds
+        self._left_alone_until = others | {task_id: until}
 
     def _is_left_alone(self, task_id: UUID) -> bool:
-        is_early = time.monotonic() < self._left_alone_until.get(task_id, 0.0)
-        if not is_early:
-            self._left_alone_until.pop(task_id, None)
-        return is_early
+        return time.monotonic() < self._left_alone_until.get(task_id, 0.0)
 
     def _clean_up(self, task_id: UUID, works: Sequence[Work]) -> None:
         self._background.start(

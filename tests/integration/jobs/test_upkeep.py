@@ -4,11 +4,12 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from folio.config import Settings
 from folio.db import Database, TaskRepository, TaskStatus
@@ -62,7 +63,7 @@ async def test_a_task_that_no_queue_holds_is_enqueued_once(
     reaper = make_reaper(database, queue)
 
     for _ in range(2):
-        await reaper.sweep(enqueued_before=now() - timedelta(minutes=1))
+        await reaper.sweep(patience=timedelta(minutes=1))
 
     assert await queue.num_waiting() == 1
 
@@ -72,7 +73,7 @@ async def test_a_long_queue_is_not_made_longer(database: Database, queue: Celery
     for _ in range(100):
         await queue.enqueue(uuid.uuid4())
 
-    await make_reaper(database, queue).sweep(enqueued_before=now())
+    await make_reaper(database, queue).sweep(patience=timedelta(0))
 
     assert await queue.num_waiting() == 100
 
@@ -96,6 +97,38 @@ async def test_a_task_is_driven_by_one_at_a_time(database: Database) -> None:
     assert await first
     assert (await get_task(database, task_id)).lease_owner is None
     assert await others.drive(task_id, work())
+
+
+async def test_leases_are_told_by_the_databases_clock(
+    database_url: str, database: Database
+) -> None:
+    await set_clock_ahead(database, database_url.rpartition("/")[2])
+    task_id = await add_task(database)
+    leases = Leases(database, "a", lease_seconds=60, on_unwanted=lambda *_: None)
+    expiries: list[datetime | None] = []
+
+    async def look() -> None:
+        expiries.append((await get_task(database, task_id)).lease_expires_at)
+
+    assert await leases.drive(task_id, look())
+
+    (expiry,) = expiries
+    assert expiry is not None
+    assert expiry > now() + HOUR
+
+
+async def set_clock_ahead(database: Database, name: str) -> None:
+    """Let this Postgres be an hour ahead of this machine, for connections to come."""
+    statements = (
+        "CREATE SCHEMA ahead",
+        "CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql "
+        "AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$",
+        f"ALTER DATABASE {name} SET search_path TO ahead, public, pg_catalog",
+    )
+    async with database.transaction() as session:
+        for statement in statements:
+            await session.execute(text(statement))
+    await database.close()
 
 
 async def test_finished_tasks_go_with_their_files_when_their_time_is_over(
