@@ -3,14 +3,17 @@
 Every field is an environment variable of the same name in capitals (`MODEL_PATH`, `PORT` ...).
 """
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMBEDDED_MODEL = "folio-nano"
 MEBIBYTE = 1024 * 1024
+_DATABASE_URL = re.compile(r"(postgres|postgresql|sqlite)(\+\w+)?://")
 
 
 def embedded_model_path() -> Path:
@@ -56,6 +59,13 @@ class DatabaseSettings(_Group):
 
     database_url: SecretStr | None = Field(None, description="postgresql://user:password@host/name")
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not _DATABASE_URL.match(url.get_secret_value()):
+            raise ValueError("it is no postgresql://user:password@host/name")
+        return url
+
 
 class JobSettings(_Group):
     """Documents as tasks: the queue, the pages, and how long results are kept."""
@@ -63,6 +73,14 @@ class JobSettings(_Group):
     celery_broker_url: SecretStr | None = Field(
         None, description="redis://host:6379/0; none: a worker inside the service"
     )
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _check_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and "://" not in url.get_secret_value():
+            raise ValueError("it is no redis://:password@host:6379/0")
+        return url
+
     max_pages: int = Field(2000, ge=1)
     pdf_renderer: Literal["mupdf", "pdfium"] = "mupdf"
     render_processes: int = Field(
@@ -179,3 +197,31 @@ class Settings(BaseModel):
     def storage_dir(self) -> Path:
         """Where uploads and results lie, a folder for each task. All workers need it."""
         return self.server.data_dir / "tasks"
+
+
+@dataclass(frozen=True)
+class WrongSetting:
+    """One that could not be read. `value` is hidden where it may hold a secret."""
+
+    name: str
+    value: str
+    problem: str
+
+
+def wrong_settings(error: ValidationError) -> list[WrongSetting]:
+    """What keeps Settings() from being made, for the operator."""
+    groups = [field.annotation for field in Settings.model_fields.values()]
+    secrets = {
+        name
+        for group in groups
+        if group is not None
+        for name, field in group.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    wrong = []
+    for item in error.errors():
+        name = str(item["loc"][-1])
+        value = "***" if name in secrets else repr(item["input"])
+        problem = item["msg"].removeprefix("Value error, ")
+        wrong.append(WrongSetting(name.upper(), value, problem))
+    return wrong

@@ -201,6 +201,16 @@ def test_a_wrong_setting_is_named(alone: SetUp) -> None:
     assert "PORT='80801'" in str(report.of("Settings")["detail"])
 
 
+def test_addresses_that_are_none_are_told_and_not_their_passwords(alone: SetUp) -> None:
+    report = alone.examine(
+        DATABASE_URL="postgresql://me:hunter2@host:port/folio",
+        CELERY_BROKER_URL="redis://:hunter2@host:port/0",
+        INTERNAL_API_TOKEN=TOKEN,
+    )
+    assert report.names_of("failure") == ["Database", "Broker"]
+    assert "hunter2" not in json.dumps(report.checks)
+
+
 def test_a_storage_that_cannot_be_written_is_told(alone: SetUp) -> None:
     (alone.folder / "file").write_text("no folder")
     report = alone.examine(DATA_DIR=str(alone.folder / "file" / "data"))

@@ -3,7 +3,13 @@
 import pytest
 from pydantic import ValidationError
 
-from folio.config import EngineSettings, ServerSettings, Settings, embedded_model_path
+from folio.config import (
+    EngineSettings,
+    ServerSettings,
+    Settings,
+    embedded_model_path,
+    wrong_settings,
+)
 
 
 def test_the_embedded_model_is_served_without_a_model_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +39,19 @@ def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PORT", "80801")
     with pytest.raises(ValidationError, match="port"):
         ServerSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATABASE_URL", "mysql://me:hunter2@host/folio"), ("CELERY_BROKER_URL", "hunter2@redis")],
+)
+def test_an_address_of_another_kind_is_refused_and_its_password_not_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    (wrong,) = wrong_settings(caught.value)
+    assert wrong.name == name
+    assert "it is no" in wrong.problem
+    assert "hunter2" not in f"{wrong.value} {wrong.problem}"

@@ -1,7 +1,9 @@
 """Brings a model from a hub into a folder of its own."""
 
+import fcntl
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -15,6 +17,7 @@ from folio.errors import ModelDownloadError
 
 # What the engine reads, and what the licence asks to be kept. No code: none of it is run.
 WANTED = ("*.safetensors", "*.json", "tokenizer.model", "*.jinja", "LICENSE*", "README.md")
+LOCK_NAME = ".download.lock"
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 
 
@@ -40,15 +43,24 @@ def download_model(hub: Hub, model_id: str, folder: Path, on_progress: OnProgres
         if not files:
             raise ModelDownloadError(f"{model_id} at {hub.name} holds no files of a model.")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            check_disk(folder, files)
-            _fetch_all(client, hub, files, folder, on_progress)
+            with _alone_in(folder):
+                check_disk(folder, files)
+                _fetch_all(client, hub, files, folder, on_progress)
         except OSError as error:
             raise ModelDownloadError(
                 f"{folder} cannot be written: {error.strerror or error}. Make room, or set "
                 f"MODEL_CACHE_DIR to another folder."
             ) from error
     check_folder(folder)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Whoever else downloads this model waits; then all is there. A death frees the lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def wanted_files(files: list[HubFile]) -> list[HubFile]:

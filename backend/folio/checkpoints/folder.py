@@ -49,8 +49,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """Raises ModelFilesError where it is missing or not an object."""
     try:
         content = json.loads(path.read_bytes())
-    except OSError as error:
+    except FileNotFoundError as error:
         raise ModelFilesError(f"{path.name} is missing") from error
+    except OSError as error:
+        raise ModelFilesError(f"{path.name} cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise ModelFilesError(f"{path.name} is cut or not JSON") from error
     if not isinstance(content, dict):
@@ -116,6 +118,8 @@ def _find_shard_problem(path: Path, tensors: set[str]) -> str | None:
         return "is only partly downloaded" if is_partly_there else "is missing"
     try:
         missing = sorted(tensors - read_header(path).keys())
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
     except ValueError as error:
         return str(error)
     if missing:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from folio.api.app import create_app, end_watches
-from folio.config import Settings
+from folio.config import Settings, wrong_settings
 from folio.logging import configure_logging
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,8 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][-1]).upper()
-            print(f"folio: {name}={item['input']!r}: {item['msg']}")
+        for wrong in wrong_settings(error):
+            print(f"folio: {wrong.name}={wrong.value}: {wrong.problem}")
         raise typer.Exit(2) from None
 
 

@@ -1,12 +1,14 @@
 """Downloads from a hub that speaks real HTTP: whole, resumed, checked, refused."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from folio.checkpoints import DownloadProgress, download_model
 from folio.checkpoints import transfer as transfers
+from folio.checkpoints.download import LOCK_NAME
 from folio.checkpoints.folder import check_folder
 from folio.checkpoints.hubs import Hub, HuggingFace, ModelScope
 from folio.errors import ModelDownloadError, ModelFilesError
@@ -44,7 +46,7 @@ def download(hub: Hub, folder: Path, model_id: str = MODEL_ID) -> list[DownloadP
 
 def assert_same(folder: Path, hub: ModelHub) -> None:
     for path in folder.rglob("*"):
-        if path.is_file():
+        if path.is_file() and path.name != LOCK_NAME:
             original = hub.folder / path.relative_to(folder)
             assert path.read_bytes() == original.read_bytes(), path.name
 
@@ -155,6 +157,15 @@ def test_the_rest_of_another_version_is_not_put_behind_a_part(
     download(client_of, tmp_path / "model")
     assert hub.ranges_of(SHARD) == [None]
     assert_same(tmp_path / "model", hub)
+
+
+def test_two_that_download_one_model_do_not_mix_its_bytes(
+    client_of: Hub, hub: ModelHub, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: download(client_of, tmp_path / "model"), range(4)))
+    assert_same(tmp_path / "model", hub)
+    assert hub.ranges_of(SHARD) == [None]
 
 
 def test_a_token_goes_to_the_hub(hub: ModelHub, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from folio.cli.doctor.model import check_model
 from folio.cli.doctor.network import check_engines, check_port, check_token, find_running_service
 from folio.cli.doctor.parts import check_broker, check_database, check_storage
 from folio.cli.doctor.report import as_json, print_report, worst
-from folio.config import Settings
+from folio.config import Settings, wrong_settings
 
 
 def doctor(*, is_json: bool) -> None:
@@ -31,9 +31,8 @@ def diagnose() -> Iterator[Check]:
     try:
         settings = Settings()
     except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][-1]).upper()
-            yield failure("Settings", f"{name}={item['input']!r}", f"{item['msg']}.")
+        for wrong in wrong_settings(error):
+            yield failure("Settings", f"{wrong.name}={wrong.value}", f"{wrong.problem}.")
         return
     yield from _diagnose(settings)
 

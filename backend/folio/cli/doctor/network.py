@@ -1,5 +1,6 @@
 """The port of the service, the engines that a worker sends pages to, and the token between them."""
 
+import errno
 import json
 import socket
 from collections.abc import Iterator
@@ -39,9 +40,16 @@ def check_port(server: ServerSettings, running: dict[str, Any] | None) -> Check:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((server.host, server.port))
     except OSError as error:
-        advice = "Set PORT to another one, or end the program that listens there (ss -ltnp)."
-        return failure("Port", f"{address}: {error.strerror}", advice)
+        return failure("Port", f"{address}: {error.strerror}", _mend_port(error))
     return ok("Port", f"{address} is free")
+
+
+def _mend_port(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "Set PORT to another one, or end the program that listens there (ss -ltnp)."
+    if error.errno == errno.EACCES:
+        return "Set PORT to 1024 or more: those below are for root."
+    return "Set HOST to an address of this machine, or to 0.0.0.0 for all."
 
 
 def check_token(settings: Settings) -> Check:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from folio.cli.doctor.check import Check, failure, ok, warning
 from folio.config import Settings
@@ -22,7 +23,7 @@ _FEW_BYTES, _TOO_FEW_BYTES = 5 * 1024**3, 512 * 1024**2
 
 def check_database(settings: Settings) -> Iterator[Check]:
     """Reachable, and with the tables of this version."""
-    name = make_url(settings.database_url).render_as_string(hide_password=True)
+    name = _without_password(settings.database_url)
     if settings.database.database_url is None:
         yield from _check_embedded_database(settings, name)
         return
@@ -30,6 +31,9 @@ def check_database(settings: Settings) -> Iterator[Check]:
         problem = asyncio.run(_find_schema_problem(settings.database_url))
     except StorageUnavailableError as error:
         yield failure("Database", f"{name}: {error.message}", "When it answers: folio migrate")
+        return
+    except (ArgumentError, ImportError, ValueError) as error:
+        yield failure("Database", f"{name} cannot be used ({error})", "Mend DATABASE_URL.")
         return
     except TimeoutError:
         yield failure("Database", f"{name} does not answer", "Look at the server and the network.")
@@ -45,7 +49,7 @@ def check_broker(settings: Settings) -> Check:
     url = settings.jobs.celery_broker_url
     if url is None:
         return ok("Broker", "none; the service works on documents itself")
-    name = make_url(url.get_secret_value()).render_as_string(hide_password=True)
+    name = _without_password(url.get_secret_value())
     num_waiting = asyncio.run(_count_waiting(settings))
     if num_waiting is None:
         return failure(
@@ -103,8 +107,17 @@ async def _count_waiting(settings: Settings) -> int | None:
     queue = CeleryQueue(make_celery(settings))
     try:
         return await queue.num_waiting()
+    except ValueError:  # an address that is none
+        return None
     finally:
         queue.close()
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return f"{url.split('://', 1)[0]}://..."
 
 
 def _first_that_exists(folder: Path) -> Path:
