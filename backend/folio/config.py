@@ -39,7 +39,9 @@ class ServerSettings(_Group):
     port: int = Field(8001, ge=1, le=65535)
     data_dir: Path = Path("data")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    shutdown_timeout_seconds: int = Field(30, ge=0)
+    shutdown_timeout_seconds: int = Field(
+        30, ge=0, description="So long what runs may go on after SIGTERM"
+    )
     internal_api_token: SecretStr | None = None
     frontend_dir: Path | None = Field(None, description="The built web page; none: frontend/dist")
 
@@ -149,6 +151,12 @@ class EngineSettings(_Group):
     )
     tensor_parallel_size: int | None = Field(None, ge=1)
     enforce_eager: bool | None = None
+    engine_silence_seconds: float = Field(
+        120.0, gt=0, description="An engine core that answers nothing for so long is replaced"
+    )
+    engine_max_failed_starts: int = Field(
+        5, ge=1, description="In a row; then the process ends, for who started it to start it anew"
+    )
 
     @property
     def uses_embedded_model(self) -> bool:

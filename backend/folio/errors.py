@@ -16,7 +16,9 @@
     ├── EngineError
     │   ├── EngineOverloadedError     429  engine_overloaded
     │   ├── EngineNotReadyError       503  engine_not_ready
-    │   └── EngineTimeoutError        504  engine_timeout
+    │   │   └── ShuttingDownError          shutting_down
+    │   ├── EngineTimeoutError        504  engine_timeout
+    │   └── EngineFailedError         500  engine_failed
     ├── SetUpError                    503
     │   ├── ModelFilesError                model_files
     │   ├── ModelDownloadError             model_download
@@ -157,12 +159,27 @@ class EngineNotReadyError(EngineError):
     title = "Engine not ready"
 
 
+class ShuttingDownError(EngineNotReadyError):
+    """The service is about to end, and takes nothing new in."""
+
+    code = "shutting_down"
+    title = "Shutting down"
+
+
 class EngineTimeoutError(EngineError):
     """The engine did not finish within the time limit."""
 
     code = "engine_timeout"
     status = 504
     title = "Engine timeout"
+
+
+class EngineFailedError(EngineError):
+    """Engine after engine has ended on this page: it is not sent to another one."""
+
+    code = "engine_failed"
+    title = "Engine failed"
+    retryable = False
 
 
 class SetUpError(FolioError):

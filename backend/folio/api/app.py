@@ -11,11 +11,14 @@ from fastapi import FastAPI
 from folio import __version__
 from folio.api.error_handlers import add_error_handlers
 from folio.api.frontend import add_frontend
+from folio.api.intake import Intake, IntakeGate
 from folio.api.routes import documents, health, internal, ocr, tasks
 from folio.api.upload_limit import BodyLimit, UploadLimit
-from folio.config import Settings, built_frontend_path
+from folio.config import EngineSettings, Settings, built_frontend_path
 from folio.engine import OcrEngine
 from folio.engine.running import RunningRequests
+from folio.engine.supervised import SupervisedEngine
+from folio.engine.supervisor import RestartPolicy
 from folio.engine.vllm_direct import VllmEngine
 from folio.engine.wire import INFER_PATH
 from folio.jobs.parts import JobParts, running_job_parts
@@ -32,9 +35,10 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
     """The service around one engine; without one given, the embedded vLLM engine."""
     app = FastAPI(title="Folio", version=__version__, description=DESCRIPTION, lifespan=_lifespan)
     app.state.settings = settings
-    app.state.engine = engine or VllmEngine(settings.engine)
+    app.state.engine = engine or make_engine(settings.engine)
     app.state.decode_limiter = CapacityLimiter(MAX_PARALLEL_DECODES)
     app.state.running = RunningRequests()
+    app.state.intake = Intake()
     app.state.jobs = None
     app.state.job_readiness = None
     app.add_middleware(
@@ -45,6 +49,11 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
             INFER_PATH: BodyLimit(internal.wire_limits(settings).max_body_bytes, "MAX_PAGE_PIXELS"),
         },
     )
+    app.add_middleware(
+        IntakeGate,
+        intake=app.state.intake,
+        paths={ocr.IMAGE_PATH, documents.PATH, INFER_PATH},
+    )
     add_error_handlers(app)
     app.include_router(health.router)
     app.include_router(ocr.router)
@@ -53,6 +62,15 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
     app.include_router(internal.router)
     add_frontend(app, settings.server.frontend_dir or built_frontend_path())
     return app
+
+
+def make_engine(settings: EngineSettings) -> OcrEngine:
+    """The embedded vLLM engine, and another one whenever it is lost."""
+    policy = RestartPolicy(
+        silence_seconds=settings.engine_silence_seconds,
+        max_failed_starts=settings.engine_max_failed_starts,
+    )
+    return SupervisedEngine(lambda: VllmEngine(settings), policy)
 
 
 async def end_watches(app: FastAPI) -> None:

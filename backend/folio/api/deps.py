@@ -7,20 +7,35 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from folio.api.intake import Intake
 from folio.config import Settings
-from folio.engine import OcrEngine
+from folio.engine import EngineState, OcrEngine
 from folio.engine.running import RunningRequests
-from folio.errors import StorageUnavailableError
+from folio.errors import EngineNotReadyError, StorageUnavailableError
 from folio.jobs.image_records import ImageRecord
 from folio.jobs.readiness import JobReadiness
 from folio.jobs.service import JobService
 
 log = logging.getLogger(__name__)
 
+_STILL_LOADING = "The model is still loading. Try again in a minute."
+
 
 def get_engine(request: Request) -> OcrEngine:
     engine: OcrEngine = request.app.state.engine
     return engine
+
+
+def get_intake(request: Request) -> Intake:
+    intake: Intake = request.app.state.intake
+    return intake
+
+
+def require_ready(engine: OcrEngine) -> None:
+    """Raises EngineNotReadyError. A page that is past it waits for an engine that heals."""
+    status = engine.status
+    if status.state is not EngineState.HEALTHY:
+        raise EngineNotReadyError(status.reason or _STILL_LOADING)
 
 
 def get_settings(request: Request) -> Settings:
@@ -66,6 +81,7 @@ def _log_unrecorded(record: ImageRecord) -> None:
 
 
 EngineDep = Annotated[OcrEngine, Depends(get_engine)]
+IntakeDep = Annotated[Intake, Depends(get_intake)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 DecodeLimiterDep = Annotated[CapacityLimiter, Depends(get_decode_limiter)]
 RunningDep = Annotated[RunningRequests, Depends(get_running)]

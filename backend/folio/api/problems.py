@@ -19,7 +19,8 @@ _MEANINGS = {
     415: "unsupported_media_type: told by content, not by name",
     422: "corrupt_image, corrupt_document, encrypted_document, validation_error",
     429: "engine_overloaded, with Retry-After",
-    503: "engine_not_ready, storage_unavailable",
+    500: "engine_failed: engine after engine has ended on this page",
+    503: "engine_not_ready, shutting_down, storage_unavailable",
     504: "engine_timeout",
 }
 

@@ -1,7 +1,9 @@
 """`folio serve`: settings, log, one uvicorn worker."""
 
+import asyncio
 import logging
 import socket
+import time
 
 import typer
 import uvicorn
@@ -9,10 +11,15 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from folio.api.app import create_app, end_watches
+from folio.api.intake import Intake
 from folio.config import Settings, wrong_settings
+from folio.engine import OcrEngine
 from folio.logging import configure_logging
 
 log = logging.getLogger(__name__)
+
+_DRAIN_LOOK_SECONDS = 0.1
+_ANSWER_SECONDS = 3
 
 
 def serve() -> None:
@@ -32,20 +39,51 @@ def serve() -> None:
     )
     service = ServiceServer(config, app)
     service.run()
-    if not service.started:
+    if not service.started or service.has_lost_engine:
         raise typer.Exit(1)
 
 
 class ServiceServer(uvicorn.Server):
-    """Ends the event streams first: uvicorn waits for every answer, and they have no end."""
+    """Ends in order: takes nothing new in, lets what runs end, hands back what does not, and only
+    then closes its sockets. Ends by itself when the engine is given up."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
 
+    @property
+    def has_lost_engine(self) -> bool:
+        engine: OcrEngine = self._app.state.engine
+        return engine.status.is_given_up
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self.has_lost_engine
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        deadline = time.monotonic() + (self.config.timeout_graceful_shutdown or 0)
+        await self._drain(deadline)
+        # uvicorn waits for every answer, and those of event streams have no end.
         await end_watches(self._app)
+        self.config.timeout_graceful_shutdown = _whole_seconds_until(deadline)
         await super().shutdown(sockets)
+
+    async def _drain(self, deadline: float) -> None:
+        intake: Intake = self._app.state.intake
+        intake.close()
+        if intake.num_inside:
+            log.info("Shutting down when %s requests have ended", intake.num_inside)
+        while time.monotonic() < deadline and not self.force_exit:
+            if intake.num_inside == 0:
+                return
+            await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+        if intake.num_inside:
+            log.warning("%s requests did not end in time: handed back", intake.num_inside)
+            await self._app.state.engine.stop()  # they are answered with 503
+
+
+def _whole_seconds_until(deadline: float) -> int:
+    """Some are always left, for answers that are on their way."""
+    return max(_ANSWER_SECONDS, round(deadline - time.monotonic()))
 
 
 def load_settings() -> Settings:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from folio.engine.base import GenerationOutput
 from folio.errors import (
+    EngineFailedError,
     EngineNotReadyError,
     EngineOverloadedError,
     EngineTimeoutError,
@@ -19,6 +20,7 @@ from folio.errors import (
     ImageTooLargeError,
     InvalidInputError,
     RequestCanceledError,
+    ShuttingDownError,
     UnauthorizedError,
     UploadTooLargeError,
 )
@@ -31,12 +33,14 @@ _MAX_RETRY_AFTER_SECONDS = 60
 _ERRORS: Mapping[str, type[FolioError]] = {
     error.code: error
     for error in (
+        EngineFailedError,
         EngineNotReadyError,
         EngineTimeoutError,
         ForbiddenError,
         ImageTooLargeError,
         InvalidInputError,
         RequestCanceledError,
+        ShuttingDownError,
         UnauthorizedError,
         UploadTooLargeError,
     )

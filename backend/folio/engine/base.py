@@ -61,12 +61,16 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """The engine's state, the model it serves, when unhealthy why, and how busy it is."""
+    """The engine's state, the model it serves, when unhealthy why, and how busy it is.
+
+    `is_given_up`: it will not get well by itself, and whoever runs it had better end the process.
+    """
 
     state: EngineState
     model: str
     reason: str | None = None
     num_requests: int = 0
+    is_given_up: bool = False
 
 
 class OcrEngine(Protocol):

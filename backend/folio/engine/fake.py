@@ -49,6 +49,10 @@ class FakeEngine:
     aborted: list[str] = field(default_factory=list, init=False)
     state: EngineState = field(default=EngineState.STARTING, init=False)
     reason: str | None = field(default=None, init=False)
+    _turns: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self._turns.set()
 
     @property
     def num_running(self) -> int:
@@ -69,9 +73,17 @@ class FakeEngine:
     async def stop(self) -> None:
         self.die("The engine was stopped.")
 
+    async def ping(self) -> None:
+        await self._turns.wait()
+
+    def hang(self) -> None:
+        """Neither stream nor answer from here on, until it dies or is stopped."""
+        self._turns.clear()
+
     def die(self, reason: str) -> None:
         """Fail as an engine core that was killed does: nothing is answered from here on."""
         self.state, self.reason = EngineState.UNHEALTHY, reason
+        self._turns.set()
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
         self._check_health()
@@ -94,6 +106,7 @@ class FakeEngine:
             yield self._output(request, "", 0, self._ending(request))
         for count in range(1, len(allowed) + 1):
             await asyncio.sleep(self.seconds_per_token)
+            await self.ping()
             self._check_health()
             if self.error is not None and count > self.error_after_tokens:
                 raise self.error

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 NOT_STARTED = "The engine has not been started."
 STOPPED = "The engine has been stopped."
+DIED = "The engine core has died."
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class VllmEngine:
         self._loaded: _Loaded | None = None
         self._loading: asyncio.Task[None] | None = None
         self._failure: str | None = None
-        self._stopped = False
+        self._ending: asyncio.Task[None] | None = None
         # Pillow resizes without the GIL; more threads than cores would only hold more pages.
         self._preprocessing = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="views")
 
@@ -76,13 +77,12 @@ class VllmEngine:
         model = self._settings.model_name
         if self._failure:
             return EngineStatus(EngineState.UNHEALTHY, model, self._failure)
-        if self._stopped:
+        if self._ending is not None:
             return EngineStatus(EngineState.UNHEALTHY, model, STOPPED)
         if self._loaded is None:
             return EngineStatus(EngineState.STARTING, model)
         if self._loaded.llm.errored:
-            reason = "The engine core has died. The log says why; restart the service."
-            return EngineStatus(EngineState.UNHEALTHY, model, reason)
+            return EngineStatus(EngineState.UNHEALTHY, model, DIED)
         num_requests = self._loaded.admission.num_requests
         return EngineStatus(EngineState.HEALTHY, model, num_requests=num_requests)
 
@@ -101,7 +101,7 @@ class VllmEngine:
         except Exception as error:
             # vLLM raises anything here: a bad path, too little memory, a dead child process.
             self._failure = f"The model did not load: {error}"
-            log.error("%s", self._failure, exc_info=not self._stopped)
+            log.error("%s", self._failure, exc_info=self._ending is None)
         else:
             log.info("Model %s is ready", self._settings.model_name)
 
@@ -187,15 +187,25 @@ class VllmEngine:
                         return
         except EngineDeadError as error:
             raise EngineNotReadyError(
-                "The engine died while it read this page. Send the page again when /health "
+                "The engine ended while it read this page. Send the page again when /health "
                 "says healthy."
             ) from error
 
+    async def ping(self) -> None:
+        """Return when the engine core has answered, or has died, which `status` tells."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        if self._loaded is not None:
+            with suppress(EngineDeadError):
+                await self._loaded.llm.is_sleeping()
+
     async def stop(self) -> None:
         """Abort what runs and free the engine; a model that still loads is given up."""
-        if self._stopped:
-            return
-        self._stopped = True
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         if self._loading and not self._loading.done():
             # The loading thread cannot be cancelled, but it ends when its engine core does.
             for child in multiprocessing.active_children():
@@ -206,14 +216,19 @@ class VllmEngine:
             self._loaded = None
             # Freed now: AsyncLLM.__del__ fails when the interpreter is already half gone.
             gc.collect()
-        self._preprocessing.shutdown(wait=False, cancel_futures=True)
+        # What is being cut into views goes on: who waits for it is told by the engine's end.
+        self._preprocessing.shutdown(wait=False)
         log.info("Engine stopped")
 
     async def _shut_down(self, llm: "AsyncLLM") -> None:
+        from vllm.v1.engine.exceptions import EngineDeadError
+
         if handler := llm.output_handler:
             # Else it takes the end of the engine core for a failure, and logs it as one.
             handler.cancel()
         await asyncio.to_thread(llm.shutdown)
+        # Nothing else would tell the streams, which wait for an output.
+        llm.output_processor.propagate_error(EngineDeadError())
 
 
 class _PageText:

@@ -28,7 +28,7 @@ async def app(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[FastAPI]:
     limits = LimitSettings(
         max_upload_bytes=MAX_UPLOAD_BYTES,
         max_document_bytes=MAX_DOCUMENT_BYTES,
-        request_timeout_seconds=0.5,
+        request_timeout_seconds=1.5,
     )
     app = create_app(Settings(server=server, limits=limits), engine)
     async with app.router.lifespan_context(app):

@@ -33,7 +33,7 @@ def make_body(page: Any = PAGE, request_id: str = "task-1:3:first") -> bytes:
 
 def make_app(engine: FakeEngine, folder: Path, token: str | None = TOKEN) -> FastAPI:
     server = ServerSettings(data_dir=folder, internal_api_token=token)
-    limits = LimitSettings(max_upload_bytes=1000, request_timeout_seconds=0.5)
+    limits = LimitSettings(max_upload_bytes=1000, request_timeout_seconds=1.5)
     jobs = JobSettings(max_page_pixels=400_000)
     return create_app(Settings(server=server, limits=limits, jobs=jobs), engine)
 

@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Response
 
 from folio import __version__
-from folio.api.deps import EngineDep, JobProblemDep, SettingsDep
+from folio.api.deps import EngineDep, IntakeDep, JobProblemDep, SettingsDep
+from folio.api.intake import SHUTTING_DOWN
 from folio.api.schemas import HealthResponse, LiveResponse
 from folio.config import Settings
 from folio.engine import EngineState, OcrEngine
@@ -19,11 +20,16 @@ EMBEDDED_MODEL_NOTE = (
 
 @router.get("/health", responses={503: {"model": HealthResponse}})
 async def health(
-    engine: EngineDep, settings: SettingsDep, job_problem: JobProblemDep, response: Response
+    engine: EngineDep,
+    settings: SettingsDep,
+    intake: IntakeDep,
+    job_problem: JobProblemDep,
+    response: Response,
 ) -> HealthResponse:
-    """200 when pages can be read and tasks be kept; 503 with the reason while the model loads, and
-    when the engine, the database or the broker is out of reach. Answers within about a second."""
-    answer = _health(engine, settings, job_problem)
+    """200 when pages can be read and tasks be kept; 503 with the reason while the model loads, when
+    the engine, the database or the broker is out of reach, and when the service is about to end.
+    Answers within about a second."""
+    answer = _health(engine, settings, SHUTTING_DOWN if intake.is_closed else job_problem)
     response.status_code = 200 if answer.status == "healthy" else 503
     return answer
 
@@ -36,22 +42,26 @@ async def livez() -> LiveResponse:
 
 @router.get("/readyz", responses={503: {"model": HealthResponse}})
 async def readyz(
-    engine: EngineDep, settings: SettingsDep, job_problem: JobProblemDep, response: Response
+    engine: EngineDep,
+    settings: SettingsDep,
+    intake: IntakeDep,
+    job_problem: JobProblemDep,
+    response: Response,
 ) -> HealthResponse:
     """The same as /health, under the name that orchestrators ask for."""
-    return await health(engine, settings, job_problem, response)
+    return await health(engine, settings, intake, job_problem, response)
 
 
-def _health(engine: OcrEngine, settings: Settings, job_problem: str | None) -> HealthResponse:
+def _health(engine: OcrEngine, settings: Settings, problem: str | None) -> HealthResponse:
     status = engine.status
     is_healthy = status.state is EngineState.HEALTHY
     return HealthResponse(
-        status="unhealthy" if is_healthy and job_problem else status.state.value,
+        status="unhealthy" if is_healthy and problem else status.state.value,
         model_loaded=is_healthy,
         inference_engine=INFERENCE_ENGINE,
         model=status.model,
         model_note=EMBEDDED_MODEL_NOTE if settings.engine.uses_embedded_model else None,
         version=__version__,
-        reason=" ".join(filter(None, (status.reason, job_problem))) or None,
+        reason=" ".join(filter(None, (status.reason, problem))) or None,
         requests_in_progress=status.num_requests,
     )

@@ -9,11 +9,11 @@ import numpy as np
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 
-from folio.api.deps import EngineDep, RunningDep, SettingsDep
+from folio.api.deps import EngineDep, RunningDep, SettingsDep, require_ready
 from folio.api.disconnect import ClientDisconnectedError
 from folio.api.generation_stream import GenerationStream
 from folio.config import Settings
-from folio.engine import EngineState, GenerationOutput, GenerationRequest, OcrEngine
+from folio.engine import GenerationOutput, GenerationRequest, OcrEngine
 from folio.engine.running import RunningRequests, task_id_of
 from folio.engine.wire import INFER_PATH, WireLimits, decode_request
 from folio.errors import (
@@ -25,8 +25,6 @@ from folio.errors import (
 
 router = APIRouter(include_in_schema=False)
 
-_STILL_LOADING = "The model is still loading. Try again in a minute."
-
 
 @router.post(INFER_PATH)
 async def infer(
@@ -34,7 +32,7 @@ async def infer(
 ) -> GenerationStream:
     """Read a page. The client may go away, or its task be canceled: the engine then stops."""
     _require_token(request, settings)
-    _require_engine(engine)
+    require_ready(engine)  # before the page is received, which it would be in vain
     body = await _read_body(request)
     # Milliseconds for an A4 page, which the event loop does not have.
     page = await asyncio.to_thread(decode_request, body, wire_limits(settings))
@@ -65,13 +63,6 @@ def _require_token(request: Request, settings: Settings) -> None:
         raise UnauthorizedError(
             "This call takes `Authorization: Bearer` with the service's INTERNAL_API_TOKEN."
         )
-
-
-def _require_engine(engine: OcrEngine) -> None:
-    """Asked before the page is received, which it would be in vain."""
-    status = engine.status
-    if status.state is not EngineState.HEALTHY:
-        raise EngineNotReadyError(status.reason or _STILL_LOADING)
 
 
 async def _read_body(request: Request) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

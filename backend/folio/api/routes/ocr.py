@@ -6,7 +6,13 @@ from typing import Annotated
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
-from folio.api.deps import DecodeLimiterDep, EngineDep, RecordImageDep, SettingsDep
+from folio.api.deps import (
+    DecodeLimiterDep,
+    EngineDep,
+    RecordImageDep,
+    SettingsDep,
+    require_ready,
+)
 from folio.api.disconnect import run_while_connected
 from folio.api.forms import (
     MODE_HELP,
@@ -27,10 +33,12 @@ from folio.errors import EngineTimeoutError
 from folio.pipeline.page import PageOptions, recognize_page
 from folio.pipeline.results import PageResult
 
-router = APIRouter(prefix="/api/ocr", tags=["ocr"])
+router = APIRouter(tags=["ocr"])
+
+IMAGE_PATH = "/api/ocr/image"
 
 
-@router.post("/image", responses=problems(400, 413, 415, 422, 429, 503, 504))
+@router.post(IMAGE_PATH, responses=problems(400, 413, 415, 422, 429, 500, 503, 504))
 async def ocr_image(
     request: Request,
     engine: EngineDep,
@@ -50,6 +58,7 @@ async def ocr_image(
     """
     await require_one_file(request, "image")
     options = PageOptions(mode=mode, task=task, query=query, prompt=prompt, max_tokens=max_tokens)
+    require_ready(engine)
     image_request = ImageRequest(image.filename, options)
     reading = _read_page(image_request, await image.read(), engine, settings, decode_limiter)
     with recording(image_request, record_image):

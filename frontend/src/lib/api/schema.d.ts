@@ -10,8 +10,9 @@ export interface paths {
         };
         /**
          * Health
-         * @description 200 when pages can be read and tasks be kept; 503 with the reason while the model loads, and
-         *     when the engine, the database or the broker is out of reach. Answers within about a second.
+         * @description 200 when pages can be read and tasks be kept; 503 with the reason while the model loads, when
+         *     the engine, the database or the broker is out of reach, and when the service is about to end.
+         *     Answers within about a second.
          */
         get: operations["health_health_get"];
         put?: never;
@@ -861,7 +862,27 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_failed: engine after engine has ended on this page */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /** Type */
+                        type: string;
+                        /** Title */
+                        title: string;
+                        /** Status */
+                        status: number;
+                        /** Detail */
+                        detail: string;
+                        /** Code */
+                        code: string;
+                    };
+                };
+            };
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1007,7 +1028,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1094,7 +1115,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1177,7 +1198,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1267,7 +1288,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1360,7 +1381,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1448,7 +1469,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1535,7 +1556,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1620,7 +1641,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1723,7 +1744,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1826,7 +1847,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1929,7 +1950,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description engine_not_ready, storage_unavailable */
+            /** @description engine_not_ready, shutting_down, storage_unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
