@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, t
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from folio.db.cursor import Cursor
 from folio.db.records import (
@@ -211,11 +212,15 @@ class PageRepository:
         return list(await self._session.scalars(query.order_by(PageRow.page_number).limit(limit)))
 
     async def list_finished(self, task_id: UUID, *, after: int, limit: int) -> list[PageRow]:
-        """As list_range, without the pages that have no outcome yet."""
-        query = select(PageRow).where(
-            PageRow.task_id == task_id,
-            PageRow.page_number > after,
-            PageRow.status != PageStatus.PENDING,
+        """As list_range, without the pages that have no outcome yet, and without raw attempts."""
+        query = (
+            select(PageRow)
+            .where(
+                PageRow.task_id == task_id,
+                PageRow.page_number > after,
+                PageRow.status != PageStatus.PENDING,
+            )
+            .options(defer(PageRow.raw_attempts, raiseload=True))
         )
         return list(await self._session.scalars(query.order_by(PageRow.page_number).limit(limit)))
 

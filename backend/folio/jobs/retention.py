@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from uuid import UUID
 
 from folio.db import Database, TaskRepository
 from folio.errors import StorageUnavailableError
@@ -43,13 +44,24 @@ class Retention:
         return num_deleted
 
     async def _delete_some(self) -> int:
+        """One that cannot be deleted keeps none of the others."""
         async with self._database.reading() as session:
             old = await TaskRepository(session).list_finished_before(
                 now() - self._kept_for, limit=_TASKS_AT_ONCE
             )
-        for task_id in old:  # files first: a row that is left over leads to them
-            await self._storage.delete_folder(task_folder(task_id))
-            async with self._database.transaction() as session:
-                await TaskRepository(session).delete(task_id)
-            log.info("Task %s was deleted: its time to be kept is over", task_id)
-        return len(old)
+        num_deleted = 0
+        for task_id in old:
+            try:
+                await self._delete(task_id)
+            except StorageUnavailableError as error:
+                log.warning("Task %s could not be deleted: %s", task_id, error.message)
+            else:
+                num_deleted += 1
+        return num_deleted
+
+    async def _delete(self, task_id: UUID) -> None:
+        # Files first: a row that is left over leads to them.
+        await self._storage.delete_folder(task_folder(task_id))
+        async with self._database.transaction() as session:
+            await TaskRepository(session).delete(task_id)
+        log.info("Task %s was deleted: its time to be kept is over", task_id)

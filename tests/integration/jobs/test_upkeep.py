@@ -14,6 +14,7 @@ from sqlalchemy import text
 from folio.config import Settings
 from folio.db import Database, TaskRepository, TaskStatus
 from folio.db.migrate import find_schema_problem
+from folio.errors import StorageUnavailableError
 from folio.jobs.celery_app import QUEUE, make_celery
 from folio.jobs.celery_queue import CeleryQueue
 from folio.jobs.clock import now
@@ -148,6 +149,25 @@ async def test_finished_tasks_go_with_their_files_when_their_time_is_over(
     assert await storage.size(upload_key(old)) is None
     assert await storage.size(upload_key(young)) == await storage.size(upload_key(unfinished)) == 1
     assert (await get_page(database, unfinished, 1)).page_number == 1
+
+
+async def test_a_task_that_cannot_be_deleted_keeps_none_of_the_others(
+    database: Database, tmp_path: Path
+) -> None:
+    stuck, other = [await add_task(database) for _ in range(2)]
+    await finish(database, stuck, hours_ago=4)
+    await finish(database, other, hours_ago=3)
+
+    class StuckStorage(LocalStorage):
+        async def delete_folder(self, folder: str) -> None:
+            if folder == str(stuck):
+                raise StorageUnavailableError("The disk is read-only.")
+            await super().delete_folder(folder)
+
+    assert await Retention(database, StuckStorage(tmp_path), hours=2).clean() == 1
+
+    async with database.reading() as session:
+        assert set(await TaskRepository(session).get_many([stuck, other])) == {stuck}
 
 
 async def test_no_retention_time_keeps_everything(database: Database, tmp_path: Path) -> None:
