@@ -1,10 +1,12 @@
 """`folio model download`, as an operator runs it, from a hub on this machine."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,26 @@ def test_a_model_comes_from_either_hub_and_says_how_to_serve_it(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "models" / MODEL_ID / SHARD).is_file()
     assert f"MODEL_PATH={MODEL_ID}" in done.stdout
+
+
+def test_a_terminal_shows_a_bar(environment: dict[str, str]) -> None:
+    terminal, its_end = pty.openpty()
+    command = [FOLIO, "model", "download", MODEL_ID]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=its_end)
+    os.close(its_end)
+    said = read_all(terminal)
+    assert process.wait(30) == 0, said
+    assert "━" in said
+    assert "kB" in said
+
+
+def read_all(terminal: int) -> str:
+    data = b""
+    with suppress(OSError):  # how Linux tells that the other side has closed it
+        while more := os.read(terminal, 65536):
+            data += more
+    os.close(terminal)
+    return data.decode(errors="replace")
 
 
 def test_the_model_of_the_settings_goes_to_a_folder_of_choice(

@@ -1,6 +1,7 @@
 """The card, its driver, the memory, and the packages of the engine."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
@@ -60,6 +61,9 @@ def check_gpus(packages: EnginePackages) -> Iterator[Check]:
     """The cards that may be used, and whether torch can use them."""
     present = read_gpus()
     usable = visible_gpus(present)
+    if present and not usable and packages.cuda_build:
+        with suppress(SetUpError):  # a part of a card (MIG) has a name that only CUDA knows
+            usable = ask_torch_for_gpus()
     if not usable:
         yield _without_card(packages, num_hidden=len(present))
         return
