@@ -140,15 +140,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.hub.failures[name].pop(0), {"error": "later"})
             return
         data = self.hub.read(name)
-        start = 0 if wanted is None or self.hub.ignores_range else int(wanted[6:].split("-")[0])
+        first, _, last = (wanted or "bytes=0-")[6:].partition("-")
+        if self.hub.ignores_range:
+            wanted, first, last = None, "0", ""
+        start = int(first)
         if start >= len(data) > 0:
             self._answer(416, {"error": "Range"})
             return
-        self.send_response(206 if start else 200)
+        size = len(data)
+        data = data[: int(last) + 1] if last else data
+        self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(data) - start))
         self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{size}")
         self.end_headers()
         breaks = self.hub.break_after_bytes.get(name)
         if breaks:

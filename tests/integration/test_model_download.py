@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from folio.config import EngineSettings
-from tests.hub import ModelHub, running_hub
+from tests.hub import COMMIT, ModelHub, running_hub
 from tests.programs import wait_until
 from tests.small_checkpoint import SHARD, write_small_checkpoint
 
@@ -137,3 +137,22 @@ def test_the_engine_is_given_the_folder_that_a_hub_id_was_downloaded_to(
     hub.requests.clear()
     engine_arguments(settings)
     assert hub.requests == []
+
+
+def test_what_hugging_faces_own_cache_holds_is_served_from_there(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    cached = tmp_path / "hugging-face" / "hub" / "models--someone--model"
+    write_small_checkpoint(cached / "snapshots" / COMMIT)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text(COMMIT)
+    offline = {"MODEL_PATH": MODEL_ID, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [FOLIO, "plan", "--card-gb", "24"],
+        env=environment | offline,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{MODEL_ID} on a card of 24 GB" in done.stdout

@@ -1,12 +1,13 @@
 """What a model's folder says of the model: sizes, types, limits. Knows nothing of torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from folio.checkpoints.folder import CONFIG_NAME, read_json, shard_names
-from folio.checkpoints.safetensors_header import read_header
+from folio.checkpoints.safetensors_header import TensorEntry, read_header
 from folio.errors import ModelFilesError
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -103,18 +104,20 @@ def _describe(
 
 def stored_weights(folder: Path) -> StoredWeights:
     """Sizes by the headers. A file that cannot be read counts nothing."""
-    tower = decoder = 0
+    headers = []
     for name in shard_names(folder):
-        try:
-            tensors = read_header(folder / name)
-        except (OSError, ValueError):
-            continue
-        for tensor, entry in tensors.items():
-            if is_of_tower(tensor):
-                tower += entry.num_bytes
-            else:
-                decoder += entry.num_bytes
-    return StoredWeights(tower, decoder)
+        with suppress(OSError, ValueError):
+            headers.append(read_header(folder / name))
+    return sum_weights(headers)
+
+
+def sum_weights(headers: Iterable[Mapping[str, TensorEntry]]) -> StoredWeights:
+    """Of all files of a checkpoint."""
+    num_bytes = {True: 0, False: 0}
+    for header in headers:
+        for tensor, entry in header.items():
+            num_bytes[is_of_tower(tensor)] += entry.num_bytes
+    return StoredWeights(tower_bytes=num_bytes[True], decoder_bytes=num_bytes[False])
 
 
 def is_of_tower(tensor: str) -> bool:

@@ -18,7 +18,7 @@ from folio.errors import ModelDownloadError
 # What the engine reads, and what the licence asks to be kept. No code: none of it is run.
 WANTED = ("*.safetensors", "*.json", "tokenizer.model", "*.jinja", "LICENSE*", "README.md")
 LOCK_NAME = ".download.lock"
-_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def download_model(hub: Hub, model_id: str, folder: Path, on_progress: OnProgres
 
     Raises ModelDownloadError, and ModelFilesError where the hub itself has no whole model.
     """
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
+    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         files = wanted_files(hub.list_files(client, model_id))
         if not files:
             raise ModelDownloadError(f"{model_id} at {hub.name} holds no files of a model.")

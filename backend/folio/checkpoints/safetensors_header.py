@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-_LENGTH_BYTES = 8
+LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 100_000_000  # as the format says
 _GIT_LFS_POINTER = b"version "
 _BITS = {"BOOL": 8, "I64": 64, "U64": 64, "F64": 64, "I32": 32, "U32": 32, "F32": 32}
@@ -44,17 +44,31 @@ def read_header(path: Path) -> Mapping[str, TensorEntry]:
     """The tensors by name. Raises ValueError that says what is wrong with the file."""
     num_bytes = path.stat().st_size
     with path.open("rb") as file:
-        start = file.read(_LENGTH_BYTES)
-        if start == _GIT_LFS_POINTER:
-            raise ValueError("is a pointer of Git LFS and not the file itself; run: git lfs pull")
-        length = int.from_bytes(start, "little")
-        if len(start) < _LENGTH_BYTES or length > min(_MAX_HEADER_BYTES, num_bytes):
-            raise ValueError(f"has {num_bytes:,} bytes and no header: it is cut or no safetensors")
+        length = header_length(file.read(LENGTH_BYTES), num_bytes)
         header = _parse(file.read(length))
     end = max((entry.data_offsets[1] for entry in header.values()), default=0)
-    expected = _LENGTH_BYTES + length + end
+    expected = LENGTH_BYTES + length + end
     if num_bytes != expected:
         raise ValueError(f"has {num_bytes:,} of {expected:,} bytes")
+    return _entries(header)
+
+
+def parse_header(data: bytes) -> Mapping[str, TensorEntry]:
+    """The tensors by name, of a header without the length before it. Raises ValueError."""
+    return _entries(_parse(data))
+
+
+def header_length(start: bytes, num_bytes: int) -> int:
+    """Of the header, by the first eight bytes of a file of so many. Raises ValueError."""
+    if start == _GIT_LFS_POINTER:
+        raise ValueError("is a pointer of Git LFS and not the file itself; run: git lfs pull")
+    length = int.from_bytes(start, "little")
+    if len(start) < LENGTH_BYTES or length > min(_MAX_HEADER_BYTES, num_bytes):
+        raise ValueError(f"has {num_bytes:,} bytes and no header: it is cut or no safetensors")
+    return length
+
+
+def _entries(header: Mapping[str, _HeaderEntry]) -> Mapping[str, TensorEntry]:
     return {name: TensorEntry(entry.dtype, entry.shape) for name, entry in header.items()}
 
 

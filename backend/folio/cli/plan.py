@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from folio.checkpoints import describe_at_hub
 from folio.cli.serve import load_settings
 from folio.config import EngineSettings
 from folio.engine.machine import GIBIBYTE, Gpu, Machine, read_machine
 from folio.engine.planning import SET, Choice, Plan, as_gb
-from folio.engine.preparation import find_machine, find_model, look_at
+from folio.engine.preparation import find_machine, find_model, look_at, make_hub, plan_for
 from folio.engine.vllm_arguments import has_gpu
 from folio.errors import ModelFilesError, SetUpError
 
@@ -75,13 +76,15 @@ def _imagine(card: Card) -> Machine:
 
 
 def _make_plan(settings: EngineSettings, machine: Machine) -> Plan:
+    """Also of a model that is not here yet: the hub shows what it is."""
     folder = find_model(settings)
-    if folder is None:
+    if folder is not None:
+        return look_at(settings, folder, machine).plan
+    if settings.hf_hub_offline:
         raise ModelFilesError(
-            f"{settings.model} is not here yet. Run `folio model download`, then plan; its size "
-            f"by card is in docs/guides/sizing.md."
+            f"{settings.model} is not on this machine, and HF_HUB_OFFLINE is set."
         )
-    return look_at(settings, folder, machine).plan
+    return plan_for(settings, describe_at_hub(make_hub(settings), settings.model), machine)
 
 
 def choices_of(plan: Plan) -> dict[str, Choice[object]]:

@@ -64,8 +64,13 @@ def look_at(settings: EngineSettings, folder: Path, machine: Machine) -> Prepara
     is_random = settings.load_format == "dummy"
     check_folder(folder, with_weights=not is_random)
     model = _describe_random(folder) if is_random else describe(folder)
+    return Preparation(folder, model, plan_for(settings, model, machine))
+
+
+def plan_for(settings: EngineSettings, model: ModelDescription, machine: Machine) -> Plan:
+    """Raises SettingsConflictError."""
     check_settings(settings, model, machine)
-    return Preparation(folder, model, make_plan(settings, model, machine))
+    return make_plan(settings, model, machine)
 
 
 def find_model(settings: EngineSettings) -> Path | None:

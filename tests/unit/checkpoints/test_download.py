@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from folio.checkpoints import DownloadProgress, download_model
+from folio.checkpoints import DownloadProgress, describe, describe_at_hub, download_model
 from folio.checkpoints import transfer as transfers
 from folio.checkpoints.download import LOCK_NAME
 from folio.checkpoints.folder import check_folder
@@ -157,6 +157,19 @@ def test_the_rest_of_another_version_is_not_put_behind_a_part(
     download(client_of, tmp_path / "model")
     assert hub.ranges_of(SHARD) == [None]
     assert_same(tmp_path / "model", hub)
+
+
+def test_a_model_is_described_without_its_weights(client_of: Hub, hub: ModelHub) -> None:
+    assert describe_at_hub(client_of, MODEL_ID) == describe(hub.folder)
+    lengths = [wanted for name, wanted in hub.requests if name == SHARD]
+    assert lengths[0] == "bytes=0-7"
+    assert len(lengths) == 2
+
+
+def test_a_hub_that_shows_no_part_is_not_read_for_a_plan(client_of: Hub, hub: ModelHub) -> None:
+    hub.ignores_range = True
+    with pytest.raises(ModelDownloadError, match="Download it first: folio model download"):
+        describe_at_hub(client_of, MODEL_ID)
 
 
 def test_two_that_download_one_model_do_not_mix_its_bytes(

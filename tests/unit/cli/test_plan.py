@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from folio.cli import app
-from folio.config import EngineSettings
+from folio.config import EngineSettings, embedded_model_path
+from tests.hub import ModelHub, running_hub
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,17 @@ def test_what_cannot_be_is_refused_with_its_reason() -> None:
     assert (status, list(json.loads(said))) == (1, ["error"])
     status, said = plan("--card-gb", "24", "--capability", "ada")
     assert (status, "--capability is like 8.9" in said) == (2, True)
+
+
+def test_a_model_that_is_only_at_the_hub_can_be_planned_for(tmp_path: Path) -> None:
+    with running_hub(ModelHub("someone/nano", embedded_model_path())) as hub:
+        settings = {"MODEL_PATH": "someone/nano", "HF_ENDPOINT": hub.url}
+        status, said = plan("--card-gb", "24", MODEL_CACHE_DIR=str(tmp_path), **settings)
+        assert status == 0
+        assert "someone/nano on a card of 24 GB" in said
+        status, said = plan("--card-gb", "24", HF_HUB_OFFLINE="1", **settings)
+        assert (status, "HF_HUB_OFFLINE is set" in said) == (1, True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_this_machine_is_planned_for_as_the_service_will() -> None:
