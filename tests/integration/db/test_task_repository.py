@@ -100,6 +100,20 @@ async def test_the_listing_gives_every_task_once_newest_first(database: Database
     assert listed == [task_id for _, task_id in expected]
 
 
+async def test_tasks_that_come_in_while_one_lists_shift_nothing(database: Database) -> None:
+    oldest, middle, newest = [
+        await add_task(database, queued_at=seconds(second)) for second in (0, 1, 2)
+    ]
+    async with database.reading() as session:
+        first = await TaskRepository(session).list_newest(limit=1)
+    for _ in range(3):
+        await add_task(database, queued_at=seconds(3))
+    async with database.reading() as session:
+        rest = await TaskRepository(session).list_newest(limit=10, cursor=first.next_cursor)
+
+    assert [task.id for task in (*first.tasks, *rest.tasks)] == [newest, middle, oldest]
+
+
 async def test_the_listing_filters_by_status(database: Database) -> None:
     canceled = await add_task(database)
     await add_task(database)
