@@ -38,7 +38,6 @@ CHEAP_MODES = (Mode.SMALL, Mode.BASE)
 _MAX_MEASURED_PIXELS = 2_800_000  # about what gundam sees of a page
 _GREY_STRIP_PIXELS = 65_536
 _HALF_STRIP = 32  # pixels; strips are two of these wide and overlap by one
-_EDGE_SCALE = 4  # a full half strip of edges is _HALF_STRIP * _EDGE_SCALE = 128, which fits uint8
 _LEAST_CONTRAST = 5  # grey levels between neighbouring pixels
 _NOISE_TILE = 8  # pixels; small enough to lie between lines
 _NOISE_SHARE = 0.1  # of all tiles: paper, even where writing or a picture fills the page
@@ -161,12 +160,26 @@ def _edge_threshold(differences: Image.Image) -> float:
 
 def _count_edges(differences: Image.Image, threshold: float) -> NDArray[np.int32]:
     """Edges in each row of each strip. -> (num_rows, num_strips)"""
-    full = _HALF_STRIP * _EDGE_SCALE
-    is_edge = differences.point([full if value > threshold else 0 for value in range(256)])
-    halves = np.asarray(is_edge.reduce((_HALF_STRIP, 1)), dtype=np.int32) // _EDGE_SCALE
+    halves = _count_in_half_strips(np.asarray(differences) > threshold)
     if halves.shape[1] == 1:
         return halves
     return halves[:, :-1] + halves[:, 1:]
+
+
+def _count_in_half_strips(is_edge: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """A half strip is a word of 32 bits, so that a row's edges are counted a word at a time.
+
+    The last one counts as if it went on as it began. -> (num_rows, num_half_strips)
+    """
+    num_rows, width = is_edge.shape
+    num_halves = -(-width // _HALF_STRIP)
+    bits = np.zeros((num_rows, num_halves * _HALF_STRIP // 8), np.uint8)
+    packed = np.packbits(is_edge, axis=1)
+    bits[:, : packed.shape[1]] = packed
+    counts = np.bitwise_count(bits.view(np.uint32)).astype(np.int32)
+    rest = width - (num_halves - 1) * _HALF_STRIP
+    counts[:, -1] = counts[:, -1] * _HALF_STRIP // rest
+    return counts
 
 
 def _is_marked(edges: NDArray[np.int32]) -> bool:
