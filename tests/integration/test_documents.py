@@ -78,7 +78,7 @@ def test_a_document_that_is_canceled_leaves_the_engine_within_two_seconds(
     assert client.delete(f"/api/tasks/{task_id}").json()["status"] == "canceled"
     wait_until(lambda: service.health().json()["requests_in_progress"] == 0, seconds=2)
 
-    while time.monotonic() < canceled_at + 2:  # nothing comes after it either
+    while time.monotonic() < canceled_at + 4:  # no page that was on its way is begun either
         assert service.health().json()["requests_in_progress"] == 0, worker.log()
 
 

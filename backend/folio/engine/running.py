@@ -1,6 +1,7 @@
 """Which requests run for which task, so that a task that is canceled stops them at once."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from folio.errors import RequestCanceledError
 
 CANCELED = "The task was canceled while this page was read."
+
+_MAX_REMEMBERED = 1000
 
 
 def task_id_of(request_id: str) -> str:
@@ -22,10 +25,14 @@ class _Request:
 
 
 class RunningRequests:
-    """The requests of one process, on one event loop."""
+    """The requests of one process, on one event loop.
+
+    It remembers the tasks that were canceled last: a page of one may be on its way here.
+    """
 
     def __init__(self) -> None:
         self._requests: dict[str, set[_Request]] = {}
+        self._canceled: deque[str] = deque(maxlen=_MAX_REMEMBERED)
 
     def count(self, task_id: str) -> int:
         """How many requests of the task are running."""
@@ -37,6 +44,8 @@ class RunningRequests:
 
         For use in an asyncio task: cancel() cancels the task, and nothing after the block.
         """
+        if task_id in self._canceled:
+            raise RequestCanceledError(CANCELED)
         work = asyncio.current_task()
         assert work is not None
         num_cancels = work.cancelling()
@@ -53,7 +62,9 @@ class RunningRequests:
             self._forget(task_id, request)
 
     def cancel(self, task_id: str) -> int:
-        """Stop all requests of the task; how many there were that had not been stopped before."""
+        """Stop all requests of the task, those to come too; how many there were that had not been
+        stopped before."""
+        self._canceled.append(task_id)
         requests = [each for each in self._requests.get(task_id, ()) if not each.is_canceled]
         for request in requests:
             request.is_canceled = True

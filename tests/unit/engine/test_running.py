@@ -56,6 +56,15 @@ async def test_a_request_is_canceled_once() -> None:
         await work
 
 
+async def test_a_request_that_comes_after_the_cancel_is_not_begun() -> None:
+    running = RunningRequests()
+    running.cancel("a")
+    with pytest.raises(RequestCanceledError), running.track("a"):
+        pytest.fail("it was begun")
+    with running.track("b"):
+        assert running.count("b") == 1
+
+
 async def test_a_cancellation_from_outside_stays_one() -> None:
     running = RunningRequests()
     work = await start(running, "a")
