@@ -1,5 +1,6 @@
 """Brings the database to the newest schema, as `alembic upgrade head` does."""
 
+import sysconfig
 from pathlib import Path
 
 from alembic import command
@@ -12,8 +13,11 @@ from folio.db.session import Database
 
 
 def alembic_config() -> Config:
-    """The configuration in backend/alembic.ini, beside the package."""
-    return Config(Path(__file__).resolve().parents[2] / "alembic.ini")
+    """The configuration in backend/alembic.ini: beside the package in a checkout, among its data
+    where it was installed from a wheel."""
+    in_checkout = Path(__file__).resolve().parents[2] / "alembic.ini"
+    in_data = Path(sysconfig.get_path("data")) / "share" / "folio" / "alembic.ini"
+    return Config(in_checkout if in_checkout.exists() else in_data)
 
 
 async def migrate(database: Database) -> None:
