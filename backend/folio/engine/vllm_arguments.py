@@ -54,7 +54,8 @@ def planned_arguments(settings: EngineSettings, prepared: Preparation) -> dict[s
             "served_model_name": settings.model_name,
             "load_format": settings.load_format,
             "dtype": plan.dtype.value,
-            "quantization": plan.quantization.value,
+            # A checkpoint's own kind vLLM finds by itself.
+            "quantization": settings.quantization,
             "kv_cache_dtype": plan.kv_cache_dtype.value,
             "max_model_len": plan.max_model_len.value,
             "max_num_seqs": plan.max_num_seqs.value,

@@ -102,6 +102,10 @@ def test_a_short_card_gives_up_step_size_before_pages_and_then_the_kv_caches_wid
     assert "halves" in ada.kv_cache_dtype.reason
 
 
+def test_who_wants_few_pages_keeps_the_width_of_the_kv_cache() -> None:
+    assert plan_for(9, (8, 9), max_num_seqs=2).kv_cache_dtype.value == "auto"
+
+
 def test_a_page_is_no_longer_than_what_the_kv_cache_holds() -> None:
     plan = plan_for(8.35, (8, 6))
     assert plan.max_model_len.value < 8192

@@ -27,10 +27,11 @@ FRAGMENTATION_BYTES = int(0.2 * GIBIBYTE)
 
 def plan_gpu(draft: Draft) -> Plan:
     """The first of the drafts, from the best to the most modest, on which enough pages fit."""
-    candidates = list(_candidates(draft))
-    sized = [(candidate, _gpu_memory(candidate)) for candidate in candidates]
+    few_pages = min(FEW_PAGES, draft.settings.max_num_seqs or FEW_PAGES)
+    wanted_tokens = max(few_pages * draft.page_tokens, draft.longest)
+    sized = [(candidate, _gpu_memory(candidate)) for candidate in _candidates(draft)]
     for candidate, memory in sized:
-        if memory.kv_tokens >= max(FEW_PAGES * candidate.page_tokens, candidate.longest):
+        if memory.kv_tokens >= wanted_tokens:
             return _finish_gpu(candidate, memory)
     best, memory = max(sized, key=lambda item: item[1].kv_tokens)
     _check_fit(best, memory)
