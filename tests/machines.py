@@ -34,6 +34,8 @@ def gpu(
     return Gpu(index, f"GPU-{index}", "NVIDIA Test", "580.95.05", capability, total, free)
 
 
-def machine(*gpus: Gpu, gigabytes: float = 64, has_avx512: bool = True) -> Machine:
+def machine(
+    *gpus: Gpu, gigabytes: float = 64, has_avx512: bool = True, has_amx: bool = True
+) -> Machine:
     memory = int(gigabytes * GIBIBYTE)
-    return Machine(gpus, 16, memory, memory - GIBIBYTE, has_avx512)
+    return Machine(gpus, 16, memory, memory - GIBIBYTE, has_avx512, has_amx)

@@ -47,6 +47,7 @@ class ModelDescription:
     tower_heads: int
     dtype: str
     quantization: str | None
+    names_unquantised: bool  # whether the config lists the modules that are not quantised
     weights: StoredWeights
 
     def weights_bytes(self, dtype: str, *, quantization: str | None = None) -> StoredWeights:
@@ -98,6 +99,7 @@ def _describe(
         tower_heads=tower["heads"],
         dtype=_dtype(config, decoder),
         quantization=_quantization(config, decoder),
+        names_unquantised=bool(_quantization_config(config, decoder).get("modules_to_not_convert")),
         weights=weights,
     )
 
@@ -135,8 +137,17 @@ def _dtype(config: Mapping[str, Any], decoder: Mapping[str, Any]) -> str:
 
 
 def _quantization(config: Mapping[str, Any], decoder: Mapping[str, Any]) -> str | None:
+    quantization = _quantization_config(config, decoder)
+    if not quantization:
+        return None
+    return str(quantization.get("quant_method", "compressed-tensors")).lower()
+
+
+def _quantization_config(
+    config: Mapping[str, Any], decoder: Mapping[str, Any]
+) -> Mapping[str, Any]:
     for fields in (config, decoder):
         quantization = fields.get("quantization_config") or fields.get("compression_config")
         if quantization:
-            return str(quantization.get("quant_method", "compressed-tensors")).lower()
-    return None
+            return dict(quantization)
+    return {}

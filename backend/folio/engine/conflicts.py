@@ -67,9 +67,23 @@ def _find_quantization_conflicts(
             f"checkpoint made with {wanted}, or QUANTIZATION to fp8, which is done at the start, "
             f"or leave it empty."
         )
+    if own == "awq" and not model.names_unquantised:
+        # vLLM then guesses from the tensors' names, and takes `model.image_newline` for a module
+        # `model` that is not quantised, with all that is in it.
+        yield (
+            "The checkpoint is quantised with awq, and its config.json does not say what in it is "
+            'not. Add to its quantization_config: "modules_to_not_convert": ["sam_model", '
+            '"vision_model", "projector"].'
+        )
+    # Both seen in vLLM 0.32: no kernel that makes fp8 of other weights, and quantised experts only
+    # with AMX.
     if wanted == "fp8" and not own and not machine.gpus:
-        # Seen in vLLM 0.32: its CPU build has no kernel that makes fp8 of other weights.
         yield "QUANTIZATION=fp8 quantises on a GPU only. Leave QUANTIZATION empty."
+    if own and not machine.gpus and not machine.has_amx:
+        yield (
+            f"Weights in {own} need a GPU or a CPU with AMX, and this machine has neither. Set "
+            f"MODEL_PATH to the checkpoint that is not quantised."
+        )
 
 
 def _find_dtype_conflicts(

@@ -35,13 +35,21 @@ class Machine:
     memory_bytes: int
     available_bytes: int
     has_avx512: bool = True
+    has_amx: bool = True
 
 
 def read_machine(gpus: tuple[Gpu, ...]) -> Machine:
     """As it is now, with the cards that the engine may use."""
     total, available = read_memory()
-    has_avx512 = "avx512f" in Path("/proc/cpuinfo").read_text()
-    return Machine(gpus, os.cpu_count() or 1, total, available, has_avx512)
+    features = set(Path("/proc/cpuinfo").read_text().split())
+    return Machine(
+        gpus,
+        os.cpu_count() or 1,
+        total,
+        available,
+        has_avx512="avx512f" in features,
+        has_amx="amx_tile" in features,
+    )
 
 
 def read_gpus() -> tuple[Gpu, ...]:

@@ -19,7 +19,7 @@ def refusal(
     *, capability: tuple[int, int] | None = HOPPER, stored: str | None = None, **settings: object
 ) -> str:
     """What is said of these settings, for a checkpoint that is `stored` so; empty if nothing."""
-    model = replace(published_model(), quantization=stored)
+    model = replace(published_model(), quantization=stored, names_unquantised=True)
     cards = () if capability is None else (gpu(24, capability),)
     try:
         check_settings(EngineSettings(**settings), model, machine(*cards))
@@ -53,6 +53,19 @@ def test_a_16_bit_checkpoint_is_not_read_as_awq() -> None:
 
 def test_a_cpu_does_not_quantise() -> None:
     assert "on a GPU only" in refusal(capability=None, quantization="fp8")
+
+
+def test_an_awq_checkpoint_must_say_what_is_not_quantised() -> None:
+    model = replace(published_model(), quantization="awq")
+    with pytest.raises(SettingsConflictError, match='"modules_to_not_convert":'):
+        check_settings(EngineSettings(), model, machine(gpu(24)))
+
+
+def test_quantised_weights_on_a_cpu_need_amx() -> None:
+    model = replace(published_model(), quantization="gptq")
+    check_settings(EngineSettings(), model, machine())
+    with pytest.raises(SettingsConflictError, match="need a GPU or a CPU with AMX"):
+        check_settings(EngineSettings(), model, machine(has_amx=False))
 
 
 def test_bfloat16_needs_ampere() -> None:
