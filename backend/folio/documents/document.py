@@ -5,6 +5,7 @@ failed page with a reason, and the rest go on.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -126,11 +127,8 @@ def _describe(
     path: Path, process: RenderProcess, renderers: tuple[RendererName, ...]
 ) -> tuple[DocumentFacts, tuple[RendererName, ...]]:
     """The first renderer that opens the document, with those after it, says what it holds."""
-    damage: CorruptDocumentError | None = None
-    for position, renderer in enumerate(renderers):
-        try:
-            return process.describe(path, renderer), renderers[position:]
-        except CorruptDocumentError as error:
-            damage = damage or error
-    assert damage is not None, "there is at least one renderer"
-    raise damage
+    *others, last = range(len(renderers))
+    for position in others:
+        with suppress(CorruptDocumentError):
+            return process.describe(path, renderers[position]), renderers[position:]
+    return process.describe(path, renderers[last]), renderers[last:]

@@ -67,6 +67,10 @@ class RenderServer:
             return {"reason": str(error)}
         except MemoryError:
             return {"out_of_memory": True}
+        except ModuleNotFoundError as error:
+            if error.name != "pymupdf":  # a part of it: memory is short
+                raise
+            return {"reason": f"{name} is not installed"}  # for its licence's sake
         self._pixels.write(message["slot"], page)
         return {"height": page.shape[0], "width": page.shape[1]}
 

@@ -70,6 +70,23 @@ def test_a_pdf_that_only_forbids_printing_opens(process: RenderProcess, tmp_path
     assert open_document(path, process).num_pages == 3
 
 
+def test_without_pymupdf_the_other_renderer_does_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = "raise ModuleNotFoundError(name='pymupdf')"
+    (tmp_path / "pymupdf.py").write_text(missing)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "junk.pdf").write_bytes(b"%PDF-1.4\njunk")
+
+    with RenderProcess() as process:
+        document = open_document(write_pdf(tmp_path / "a.pdf"), process)
+        pages = list(document.render_pages((1, 2, 3)))
+        with pytest.raises(CorruptDocumentError, match="damaged beyond repair"):
+            open_document(tmp_path / "junk.pdf", process)
+
+    assert {getattr(page, "renderer", None) for page in pages} == {RendererName.PDFIUM}
+
+
 def test_a_broken_xref_is_repaired(process: RenderProcess, tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "broken.pdf")
     whole = path.read_bytes()
