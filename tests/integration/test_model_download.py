@@ -5,15 +5,18 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from folio.config import EngineSettings
 from tests.hub import COMMIT, ModelHub, running_hub
 from tests.programs import wait_until
+from tests.service import Service, running_service
 from tests.small_checkpoint import SHARD, write_small_checkpoint
 
 MODEL_ID = "someone/model"
@@ -37,6 +40,14 @@ def environment(hub: ModelHub, tmp_path: Path) -> dict[str, str]:
     }
 
 
+def told(service: Service) -> object:
+    """The reason in /health, once it answers."""
+    try:
+        return service.health().json().get("reason")
+    except httpx.TransportError:
+        return None
+
+
 def run(
     *arguments: str, environment: dict[str, str], **changes: str
 ) -> subprocess.CompletedProcess[str]:
@@ -47,6 +58,24 @@ def run(
         text=True,
         timeout=120,
     )
+
+
+@pytest.mark.engine
+def test_the_service_tells_how_far_a_download_is(
+    hub: ModelHub, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """And can be stopped meanwhile."""
+    hub.break_after_bytes[SHARD] = [25_000, *[0] * 100]
+    names = ("HF_ENDPOINT", "MODEL_CACHE_DIR", "HF_HOME")
+    settings = {name: environment[name] for name in names}
+    with running_service(tmp_path, MODEL_PATH=MODEL_ID, **settings) as service:
+        wait_until(lambda: "being downloaded" in str(told(service)), seconds=60)
+        assert service.health().status_code == 503
+        asked_at = time.monotonic()
+        service.process.terminate()
+        service.process.wait(60)
+    assert time.monotonic() - asked_at < 30
+    assert "Traceback" not in service.log()
 
 
 @pytest.mark.parametrize("name", ["huggingface", "modelscope"])
@@ -130,12 +159,14 @@ def test_the_engine_is_given_the_folder_that_a_hub_id_was_downloaded_to(
     folder = tmp_path / "models" / MODEL_ID
     folder.mkdir(parents=True)
     (folder / "config.json").write_bytes((hub.folder / "config.json").read_bytes())
-    arguments = engine_arguments(settings)
+    news: list[str] = []
+    arguments = engine_arguments(settings, news.append)
     assert arguments["model"] == str(folder)
     assert arguments["served_model_name"] == MODEL_ID
     assert (folder / SHARD).is_file()
+    assert "The model is being downloaded: 0.00 of 0.00 GB" in news
     hub.requests.clear()
-    engine_arguments(settings)
+    engine_arguments(settings, news.append)
     assert hub.requests == []
 
 

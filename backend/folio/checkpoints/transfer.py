@@ -14,12 +14,13 @@ from folio.checkpoints.hubs import HubFile, raise_for_refusal
 from folio.errors import ModelDownloadError
 
 MAX_FAILURES = 6
-_FIRST_PAUSE_SECONDS = 0.5
+_FIRST_PAUSE_SECONDS = 0.25
 _NAME_CHARACTERS = 12
 _RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 
 OnBytes = Callable[[int], None]
-"""Told how many bytes have come; less than nothing when some have to come again."""
+"""Told how many bytes have come; less than nothing when some have to come again. What it raises
+ends the transfer, which goes on from there when it is begun anew."""
 
 
 class Transfer:
@@ -75,6 +76,7 @@ class Transfer:
                     f"{self._file.path} stopped at {before:,} of {self._file.num_bytes:,} bytes "
                     f"({problem}). Run the command again: it goes on from there."
                 )
+            self._on_bytes(0)  # who hears it may end the wait with an error
             time.sleep(_FIRST_PAUSE_SECONDS * 2**num_failures)
 
     def _try_to_fetch_rest(self, client: httpx.Client) -> str:

@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,6 +39,8 @@ from folio.errors import ModelDownloadError, SetUpError
 
 log = logging.getLogger(__name__)
 
+Say = Callable[[str], None]
+
 _LOG_EVERY_SECONDS = 10.0
 _CUDA_TIMEOUT_SECONDS = 120.0
 
@@ -51,11 +54,14 @@ class Preparation:
     plan: Plan
 
 
-def prepare(settings: EngineSettings, *, has_gpu: bool) -> Preparation:
-    """A hub id that is not here yet, or not whole, is downloaded. Raises SetUpError."""
+def prepare(settings: EngineSettings, *, has_gpu: bool, say: Say) -> Preparation:
+    """A hub id that is not here yet, or not whole, is downloaded; `say` hears how far that is.
+
+    Raises SetUpError.
+    """
     folder = find_model(settings)
     if folder is None or _is_unfinished_download(settings, folder):
-        folder = download(settings)
+        folder = download(settings, say)
     return look_at(settings, folder, find_machine(has_gpu=has_gpu))
 
 
@@ -92,8 +98,8 @@ def make_hub(settings: EngineSettings) -> Hub:
     return HuggingFace(settings.hf_endpoint, token)
 
 
-def download(settings: EngineSettings) -> Path:
-    """The model of the settings, told in the log. Raises ModelDownloadError, ModelFilesError."""
+def download(settings: EngineSettings, say: Say) -> Path:
+    """The model of the settings. Raises ModelDownloadError, ModelFilesError, what `say` raises."""
     if settings.hf_hub_offline:
         raise ModelDownloadError(
             f"{settings.model} is not on this machine, and HF_HUB_OFFLINE is set. Copy the model's "
@@ -102,22 +108,24 @@ def download(settings: EngineSettings) -> Path:
     folder = folder_of(settings.model, settings.model_folders)
     hub = make_hub(settings)
     log.info("Downloading %s from %s to %s", settings.model, hub.name, folder)
-    download_model(hub, settings.model, folder, _ProgressLog())
+    download_model(hub, settings.model, folder, _DownloadNews(say))
     return folder
 
 
-class _ProgressLog:
-    """A line every few seconds."""
+class _DownloadNews:
+    """How far a download is: for those who ask at any time, and a line in the log now and then."""
 
-    def __init__(self) -> None:
-        self._said_at = time.monotonic()
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._logged_at = time.monotonic()
 
     def __call__(self, progress: DownloadProgress) -> None:
-        if time.monotonic() - self._said_at < _LOG_EVERY_SECONDS:
-            return
-        self._said_at = time.monotonic()
         done, total = progress.bytes_done / 1e9, progress.num_bytes / 1e9
-        log.info("Downloading the model: %.2f of %.2f GB", done, total)
+        news = f"The model is being downloaded: {done:.2f} of {total:.2f} GB"
+        self._say(news)
+        if time.monotonic() - self._logged_at >= _LOG_EVERY_SECONDS:
+            self._logged_at = time.monotonic()
+            log.info("%s", news)
 
 
 def find_machine(*, has_gpu: bool) -> Machine:

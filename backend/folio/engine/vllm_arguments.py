@@ -8,7 +8,7 @@ from folio.config import EngineSettings
 from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
 from folio.engine.planning import Plan
-from folio.engine.preparation import Preparation, prepare
+from folio.engine.preparation import Preparation, Say, prepare
 
 if TYPE_CHECKING:
     from folio.model.inputs import Tokenizer
@@ -34,9 +34,12 @@ def has_gpu() -> bool:
     return bool(torch.cuda.device_count())
 
 
-def engine_arguments(settings: EngineSettings) -> dict[str, Any]:
-    """Arguments of vLLM's AsyncEngineArgs, by the plan. Raises SetUpError before vLLM is asked."""
-    prepared = prepare(settings, has_gpu=has_gpu())
+def engine_arguments(settings: EngineSettings, say: Say) -> dict[str, Any]:
+    """Arguments of vLLM's AsyncEngineArgs, by the plan; `say` hears what takes long.
+
+    Raises SetUpError before vLLM is asked.
+    """
+    prepared = prepare(settings, has_gpu=has_gpu(), say=say)
     for warning in prepared.plan.warnings:
         log.warning("%s", warning)
     return planned_arguments(settings, prepared)

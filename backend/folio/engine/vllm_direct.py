@@ -67,6 +67,7 @@ class VllmEngine:
         self._loaded: _Loaded | None = None
         self._loading: asyncio.Task[None] | None = None
         self._failure: str | None = None
+        self._news: str | None = None
         self._ending: asyncio.Task[None] | None = None
         # Pillow resizes without the GIL; more threads than cores would only hold more pages.
         self._preprocessing = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="views")
@@ -80,7 +81,7 @@ class VllmEngine:
         if self._ending is not None:
             return EngineStatus(EngineState.UNHEALTHY, model, STOPPED)
         if self._loaded is None:
-            return EngineStatus(EngineState.STARTING, model)
+            return EngineStatus(EngineState.STARTING, model, self._news)
         if self._loaded.llm.errored:
             return EngineStatus(EngineState.UNHEALTHY, model, DIED)
         num_requests = self._loaded.admission.num_requests
@@ -105,10 +106,16 @@ class VllmEngine:
         else:
             log.info("Model %s is ready", self._settings.model_name)
 
+    def _hear(self, news: str) -> None:
+        """Called by the loading thread, which ends here where nobody waits for the model."""
+        if self._ending is not None:
+            raise EngineNotReadyError(STOPPED)
+        self._news = news
+
     def _create(self) -> "_Loaded":
         prepare_environment()
         # Before vLLM is imported: what cannot work is said in a second.
-        arguments = engine_arguments(self._settings)
+        arguments = engine_arguments(self._settings, self._hear)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 

@@ -75,6 +75,6 @@ def test_this_machine_is_planned_for_as_the_service_will() -> None:
     settings = json.loads(done.stdout)["settings"]
     from folio.engine.vllm_arguments import engine_arguments
 
-    arguments = engine_arguments(EngineSettings())
+    arguments = engine_arguments(EngineSettings(), say=print)
     for name in ("DTYPE", "KV_CACHE_DTYPE", "MAX_MODEL_LEN", "MAX_NUM_SEQS"):
         assert settings[name]["value"] == arguments[name.lower()]

@@ -25,7 +25,7 @@ def test_a_model_that_is_not_here_is_not_asked_for_offline(tmp_path: Path) -> No
         model_path="someone/model", model_cache_dir=tmp_path, hf_hub_offline=True
     )
     with pytest.raises(ModelDownloadError, match="HF_HUB_OFFLINE is set"):
-        prepare(settings, has_gpu=False)
+        prepare(settings, has_gpu=False, say=print)
 
 
 def test_a_gpu_that_torch_cannot_use_is_told_with_its_reason() -> None:
