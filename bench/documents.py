@@ -82,14 +82,29 @@ def _draw_scan(rng: np.random.Generator) -> bytes:
     return buffer.getvalue()
 
 
-def render_bare(path: Path) -> float:
-    """Seconds that PyMuPDF takes for all pages, in one process and without anything else."""
+@dataclass(frozen=True)
+class Run:
+    """Seconds for a whole document, and seconds of CPU by process."""
+
+    seconds: float
+    cpu_seconds: dict[str, float]
+
+    def describe(self) -> str:
+        cpu = (
+            f"{name} {1000 * used / NUM_PAGES:.1f} ms" for name, used in self.cpu_seconds.items()
+        )
+        return f"{NUM_PAGES / self.seconds:.1f} pages/s; CPU a page: {', '.join(cpu)}"
+
+
+def render_bare(path: Path) -> Run:
+    """All pages by PyMuPDF, in one process and without anything else."""
     matrix = pymupdf.Matrix(DPI / 72, DPI / 72)
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     with pymupdf.open(path) as document:
         for page in document:
             page.get_pixmap(matrix=matrix, colorspace=pymupdf.csRGB, alpha=False)
-    return time.perf_counter() - start
+    cpu_seconds = time.process_time() - cpu_start
+    return Run(time.perf_counter() - start, {"PyMuPDF": cpu_seconds})
 
 
 @asynccontextmanager
@@ -113,15 +128,8 @@ async def running_house(settings: dict[str, str], *, embedded: bool) -> AsyncIte
             await house.close()
 
 
-@dataclass(frozen=True)
-class Run:
-    """Seconds from the submission to the finished ZIP, and seconds of CPU by process."""
-
-    seconds: float
-    cpu_seconds: dict[str, float]
-
-
 async def measure_speed(path: Path, *, embedded: bool, mode: str) -> Run:
+    """From the submission to the finished ZIP."""
     async with running_house(AT_ONCE, embedded=embedded) as house:
         before = _measure_cpu(house)
         start = time.perf_counter()
@@ -211,12 +219,10 @@ async def print_speed(folder: Path) -> None:
     for embedded, mode in ((False, "auto"), (False, "base"), (True, "auto")):
         bare = render_bare(path)  # anew: what else runs on the machine changes
         run = await measure_speed(path, embedded=embedded, mode=mode)
-        cpu = {name: 1000 * used / NUM_PAGES for name, used in run.cpu_seconds.items()}
+        print(f"bare PyMuPDF: {bare.describe()}")
         print(
-            f"{_parts(embedded)}, mode {mode}: {NUM_PAGES / run.seconds:.1f} pages/s from the "
-            f"submission to the ZIP, {bare / run.seconds:.2f} of bare PyMuPDF's "
-            f"{NUM_PAGES / bare:.1f}, that is {1000 * bare / NUM_PAGES:.1f} ms a page; CPU a page: "
-            + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in cpu.items())
+            f"{_parts(embedded)}, mode {mode}: {bare.seconds / run.seconds:.2f} of bare PyMuPDF; "
+            f"{run.describe()}"
         )
 
 
