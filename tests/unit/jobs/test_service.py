@@ -149,6 +149,23 @@ async def test_a_result_is_read_as_it_was_stored(
     assert b"".join([chunk async for chunk in file.chunks]) == b"# Hello"
 
 
+async def test_a_result_that_is_deleted_while_it_is_sent_comes_to_its_end(
+    jobs: JobService, database: Database, storage: LocalStorage
+) -> None:
+    task_id = await submit(jobs)
+    await end(database, task_id, TaskStatus.SUCCEEDED)
+    await storage.write(result_key(task_id, ResultKind.ZIP), chunks(bytes(3_000_000)))
+
+    _, file = await jobs.open_result(task_id, ResultKind.ZIP)
+    sent = len(await anext(file.chunks))
+    await jobs.cancel_or_delete(task_id)
+    sent += sum([len(chunk) async for chunk in file.chunks])
+
+    assert sent == file.num_bytes == 3_000_000
+    with pytest.raises(TaskNotFoundError):
+        await jobs.open_result(task_id, ResultKind.ZIP)
+
+
 async def test_there_is_no_result_before_the_end(jobs: JobService) -> None:
     with pytest.raises(TaskNotFinishedError, match="queued"):
         await jobs.open_result(await submit(jobs), ResultKind.ZIP)
