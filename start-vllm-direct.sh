@@ -91,18 +91,26 @@ show_log_and_die() {
   die "$1 The last lines of its log are above; ./start-vllm-direct.sh --logs shows all."
 }
 
+# How far it is: on a terminal in one line, elsewhere in a line every ten seconds.
+tell_progress() {
+  if [ -t 1 ]; then printf '\r\033[KFolio: %s' "$1"; return; fi
+  if [ "$1" = "$last_line" ] || [ "$SECONDS" -lt "$next_line_at" ]; then return; fi
+  say "$1"
+  last_line=$1 next_line_at=$((SECONDS + 10))
+}
+
 wait_until_healthy() {
-  local line last_line="" num_bad=0 deadline=$((SECONDS + START_TIMEOUT_SECONDS))
-  say "waiting until the model is loaded; the first start may download it (--logs shows how far it is)"
+  local line last_line="" next_line_at=0 num_bad=0 deadline=$((SECONDS + START_TIMEOUT_SECONDS))
+  say "waiting until the model is loaded; the first start downloads it"
   until line=$(docker compose exec -T "$backend" folio health 2>/dev/null); do
-    if [ "$line" != "$last_line" ]; then say "$line"; fi
-    last_line=$line
+    tell_progress "$line"
     case $line in starting:* | unreachable:*) num_bad=0 ;; *) num_bad=$((num_bad + 1)) ;; esac
     # Once or twice is a container that is only just starting.
     if [ "$num_bad" -ge 5 ]; then show_log_and_die "the service did not become healthy: ${line:-it ended}."; fi
     if [ "$SECONDS" -ge "$deadline" ]; then show_log_and_die "not healthy within $START_TIMEOUT_SECONDS seconds."; fi
     sleep "$POLL_SECONDS"
   done
+  if [ -t 1 ]; then printf '\r\033[K'; fi
   say "$line"
 }
 
