@@ -39,6 +39,10 @@ class ServerSettings(_Group):
     port: int = Field(8001, ge=1, le=65535)
     data_dir: Path = Path("data")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, description="http://collector:4318: where traces are sent; none: there are none"
+    )
     shutdown_timeout_seconds: int = Field(
         30, ge=0, description="So long what runs may go on after SIGTERM"
     )
@@ -112,6 +116,12 @@ class WorkerSettings(_Group):
     )
     worker_engine_wait_seconds: float = Field(600.0, gt=0)
     worker_num_processes: int = Field(1, ge=1)
+    worker_metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65000,
+        description="/metrics of the first worker process; the others take the ports after it",
+    )
 
 
 class EngineSettings(_Group):

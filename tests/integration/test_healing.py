@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import json
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ import pytest
 
 from folio.engine.remote import RemoteEngine
 from folio.pipeline.page import PageOptions, recognize_page
+from tests.metrics import Samples
 from tests.pages import TEXT, encode, print_page
 from tests.programs import wait_until
 from tests.service import Service, running_service
@@ -36,6 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         tmp_path_factory.mktemp("healing"),
         INTERNAL_API_TOKEN=TOKEN,
         ENGINE_SILENCE_SECONDS=str(SILENCE_SECONDS),
+        LOG_FORMAT="json",
     ) as service:
         service.wait_for_status("healthy")
         yield service
@@ -112,6 +115,21 @@ def test_a_core_that_is_killed_under_load_loses_nothing(service: Service, tmp_pa
     wait_until(lambda: task(service, task_id)["status"] != "running", seconds=RESTART_SECONDS)
     document = httpx.get(f"{service.url}/api/tasks/{task_id}/result.json", timeout=60).json()
     assert [page["status"] for page in document["pages"]] == ["ok"] * 8
+
+
+def test_the_loss_is_in_the_metrics_and_in_the_log(service: Service) -> None:
+    """After the test above, on the same service."""
+    samples = Samples.parse(httpx.get(f"{service.url}/metrics", timeout=60).text)
+    assert samples['folio_engine_losses_total{cause="died"}'] == 1
+    assert samples["folio_engine_pages_read_again_total"] >= NUM_PAGES
+    lines = [line for line in service.log().splitlines() if line.startswith("{")]
+    events = [json.loads(line) for line in lines]
+    again = [event for event in events if "is read again" in event["message"]]
+    assert len(again) >= NUM_PAGES
+    assert all(event["task_id"] for event in again)
+    assert sum("request_id" in event for event in again) >= NUM_PAGES  # images
+    assert any("page_number" in event for event in again)  # of the document, or the worker's
+    assert any(event["logger"].startswith("vllm") for event in events)
 
 
 def test_a_core_that_hangs_is_replaced_and_loses_nothing(service: Service) -> None:

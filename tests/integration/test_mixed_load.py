@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from tests.metrics import Samples
 from tests.pages import encode, print_page
 from tests.service import Service
 
@@ -86,3 +87,24 @@ def assert_nothing_is_left_running(service: Service) -> None:
     while service.health().json()["requests_in_progress"]:
         assert time.monotonic() < deadline, "requests of clients that left are still running"
         time.sleep(0.05)
+
+
+async def test_metrics_tell_of_the_load(service: Service) -> None:
+    """After the test above, on the same service."""
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+        samples = Samples.parse((await client.get("/metrics")).text)
+    answered = samples[
+        'folio_http_requests_total{method="POST",route="/api/ocr/image",status="200"}'
+    ]
+    assert answered >= NUM_REQUESTS // 2
+    assert samples['folio_pages_total{kind="image",status="canceled"}'] > 0
+    assert samples['folio_generations_total{end="unfinished"}'] > 0
+    for kind in ("prompt", "image", "completion"):
+        assert samples[f'folio_tokens_total{{type="{kind}"}}'] > answered
+    for stage in ("decode_file", "preprocess", "queue", "prefill", "decode"):
+        assert samples[f'folio_stage_seconds_count{{stage="{stage}"}}'] >= NUM_REQUESTS // 2
+    assert samples["folio_time_to_first_token_seconds_sum"] > 0
+    assert samples["folio_engine_requests"] == 0
+    of_vllm = 'engine="0",model_name="folio-nano"'
+    assert samples[f"vllm:num_requests_running{{{of_vllm}}}"] == 0
+    assert samples[f"vllm:generation_tokens_total{{{of_vllm}}}"] > answered

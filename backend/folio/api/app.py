@@ -12,7 +12,8 @@ from folio import __version__
 from folio.api.error_handlers import add_error_handlers
 from folio.api.frontend import add_frontend
 from folio.api.intake import Intake, IntakeGate
-from folio.api.routes import documents, health, internal, ocr, tasks
+from folio.api.request_telemetry import RequestTelemetry
+from folio.api.routes import documents, health, internal, metrics, ocr, tasks
 from folio.api.upload_limit import BodyLimit, UploadLimit
 from folio.config import EngineSettings, Settings, built_frontend_path
 from folio.engine import OcrEngine
@@ -55,7 +56,9 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
         paths={ocr.IMAGE_PATH, documents.PATH, INFER_PATH},
     )
     add_error_handlers(app)
+    app.add_middleware(RequestTelemetry)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(ocr.router)
     app.include_router(documents.router)
     app.include_router(tasks.router)

@@ -18,6 +18,7 @@ from folio.api.disconnect import ClientDisconnectedError, run_while_connected
 from folio.engine import GenerationOutput
 from folio.engine.answers import LINES_MEDIA_TYPE, encode_error, encode_output
 from folio.errors import FolioError
+from folio.telemetry.metrics import PROBLEMS
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +105,12 @@ class GenerationStream(Response):
                 async for output in outputs:
                     yield encode_output(output)
         except FolioError as error:
+            PROBLEMS.labels(error.code).inc()
             log.info("A page broke off: %s (%s)", error.code, error.message)
             yield encode_error(error)
         except Exception:
             # The handler for what nobody expected cannot answer any more: the answer has begun.
+            PROBLEMS.labels(FolioError.code).inc()
             log.exception("A page broke off")
             yield encode_error(
                 FolioError("Something went wrong inside the engine's service. See its log.")

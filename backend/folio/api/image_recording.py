@@ -13,6 +13,7 @@ from folio.errors import EngineOverloadedError, FolioError
 from folio.jobs.image_records import ImageRecord, image_outcome
 from folio.pipeline.page import PageOptions
 from folio.pipeline.results import PageResult
+from folio.telemetry.metrics import PAGES
 
 _OPTIONS = ("mode", "task", "query", "prompt", "max_tokens")
 
@@ -79,6 +80,7 @@ def _record(
     page: PageOutcome | None = None,
     error: TaskError | None = None,
 ) -> ImageRecord:
+    PAGES.labels("image", page.status if page else status).inc()
     return ImageRecord(
         task_id=request.task_id,
         filename=request.filename,

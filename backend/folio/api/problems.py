@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from folio.api.schemas import ProblemResponse
 from folio.errors import EngineNotReadyError, EngineOverloadedError, FolioError, UnauthorizedError
+from folio.telemetry.metrics import PROBLEMS
 
 MEDIA_TYPE = "application/problem+json"
 NOT_READY_RETRY_SECONDS = 10
@@ -40,7 +41,8 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     **extensions: Any,
 ) -> JSONResponse:
-    """An error answer. `detail` says what to do; `code` is what programs look at."""
+    """An error answer, counted. `detail` says what to do; `code` is what programs look at."""
+    PROBLEMS.labels(code).inc()
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return JSONResponse(
         body | {"code": code} | extensions,

@@ -15,6 +15,7 @@ from folio.api.intake import Intake
 from folio.config import Settings, wrong_settings
 from folio.engine import OcrEngine
 from folio.logging import configure_logging
+from folio.telemetry.tracing import configure_tracing
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ def serve() -> None:
     """Run until SIGINT or SIGTERM. One worker only: each would load the model again."""
     settings = load_settings()
     server = settings.server
-    configure_logging(server.log_level)
+    configure_logging(server.log_level, server.log_format)
+    start_tracing(settings)
     _say_hello(settings)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -84,6 +86,20 @@ class ServiceServer(uvicorn.Server):
 def _whole_seconds_until(deadline: float) -> int:
     """Some are always left, for answers that are on their way."""
     return max(_ANSWER_SECONDS, round(deadline - time.monotonic()))
+
+
+def start_tracing(settings: Settings) -> None:
+    """Where it is wanted; without the packages for it the program ends with a line that says so."""
+    if settings.server.otel_exporter_otlp_endpoint is None:
+        return
+    try:
+        configure_tracing("folio")
+    except ImportError as error:
+        print(
+            "folio: OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed "
+            f"({error}). Install opentelemetry-sdk and opentelemetry-exporter-otlp-proto-http."
+        )
+        raise typer.Exit(2) from error
 
 
 def load_settings() -> Settings:

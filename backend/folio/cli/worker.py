@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from folio.cli.serve import load_settings
+from folio.cli.serve import load_settings, start_tracing
 from folio.config import Settings
 from folio.db import Database
 from folio.db.migrate import find_schema_problem
@@ -22,7 +22,8 @@ _PAUSE_SECONDS = 2.0
 def worker(concurrency: int | None) -> None:
     """Run until SIGINT or SIGTERM. Exit status 2 for settings that leave nothing to do."""
     settings = load_settings()
-    configure_logging(settings.server.log_level)
+    configure_logging(settings.server.log_level, settings.server.log_format)
+    start_tracing(settings)
     try:
         check_worker_settings(settings)
     except InvalidInputError as error:

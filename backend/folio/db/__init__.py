@@ -2,12 +2,21 @@
 
 from folio.db.clock import read_clock
 from folio.db.leases import LeaseRepository
-from folio.db.records import NewTask, PageOutcome, PageStatus, TaskError, TaskKind, TaskStatus
+from folio.db.records import (
+    Backlog,
+    NewTask,
+    PageOutcome,
+    PageStatus,
+    TaskError,
+    TaskKind,
+    TaskStatus,
+)
 from folio.db.repositories import PageRepository, TaskRepository
 from folio.db.session import Database
 from folio.db.tables import PageRow, TaskRow
 
 __all__ = [
+    "Backlog",
     "Database",
     "LeaseRepository",
     "NewTask",

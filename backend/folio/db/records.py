@@ -39,6 +39,17 @@ class PageStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class Backlog:
+    """Documents that have not ended. `num_pages`: theirs without an outcome, as far as they have
+    been opened. `oldest_queued_at`: of those that nobody has begun."""
+
+    num_queued: int
+    num_running: int
+    num_pages: int
+    oldest_queued_at: datetime | None
+
+
+@dataclass(frozen=True)
 class NewTask:
     """A task as it is submitted. `options` are JSON."""
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import defer
 from folio.db.cursor import Cursor
 from folio.db.records import (
     UNFINISHED,
+    Backlog,
     NewTask,
     PageOutcome,
     PageStatus,
@@ -174,6 +175,17 @@ class TaskRepository:
             TaskRow.pages_done >= TaskRow.num_pages,
         )
         return await self._session.scalar(query) is not None
+
+    async def backlog(self) -> Backlog:
+        is_queued = TaskRow.status == TaskStatus.QUEUED
+        query = select(
+            func.count().filter(is_queued),
+            func.count().filter(~is_queued),
+            func.sum(TaskRow.num_pages - TaskRow.pages_done),
+            func.min(TaskRow.queued_at).filter(is_queued),
+        ).where(TaskRow.status.in_(UNFINISHED))
+        num_queued, num_running, num_pages, oldest = (await self._session.execute(query)).one()
+        return Backlog(num_queued, num_running, num_pages or 0, oldest)
 
     async def list_finished_before(self, instant: datetime, *, limit: int) -> list[UUID]:
         """The tasks whose time to be kept is over."""

@@ -27,6 +27,7 @@ from folio.errors import (
     ForbiddenError,
     UnauthorizedError,
 )
+from folio.telemetry.tracing import carrier
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,11 @@ class RemoteEngine:
             "POST",
             f"{peer.url}{INFER_PATH}",
             content=_pieces(body),
-            headers={"Content-Type": PAGE_MEDIA_TYPE, "Content-Length": str(num_bytes)},
+            headers={
+                "Content-Type": PAGE_MEDIA_TYPE,
+                "Content-Length": str(num_bytes),
+                **carrier(),
+            },
         )
         try:
             async with AsyncExitStack() as stack:

@@ -18,6 +18,13 @@ def task_id_of(request_id: str) -> str:
     return request_id.partition(":")[0]
 
 
+def ids_of(request_id: str) -> dict[str, str | int]:
+    """The same for the log: the task's id, and where there is one the page's number."""
+    task_id, _, rest = request_id.partition(":")
+    number = rest.partition(":")[0]
+    return {"task_id": task_id, **({"page_number": int(number)} if number.isdigit() else {})}
+
+
 @dataclass(eq=False)
 class _Request:
     work: asyncio.Task[object]

@@ -6,8 +6,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
 
 from folio.engine.base import EngineState, EngineStatus, GenerationOutput, GenerationRequest
+from folio.engine.measurement import measured
 from folio.engine.supervisor import MortalEngine, RestartPolicy, Supervisor
 from folio.errors import EngineFailedError, EngineNotReadyError, EngineOverloadedError
+from folio.telemetry.metrics import PAGES_READ_AGAIN
+from folio.telemetry.tracing import traced
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,8 @@ class SupervisedEngine:
         """
         self._num_requests += 1
         try:
-            async with aclosing(self._generate(request)) as outputs:
+            outputs = traced("generate", self._generate(request), request_id=request.request_id)
+            async with aclosing(measured(outputs)) as outputs:
                 async for output in outputs:
                     yield output
         finally:
@@ -86,6 +90,7 @@ class SupervisedEngine:
                 num_losses += 1
                 if num_losses == MAX_LOSSES:
                     raise _given_up() from error
+                PAGES_READ_AGAIN.inc()
                 log.warning("Page %s is read again: %s", request.request_id, error.message)
 
     async def _wait_until_well(self) -> MortalEngine:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from folio.config import EngineSettings
@@ -9,11 +10,14 @@ from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
 from folio.engine.planning import Plan
 from folio.engine.preparation import Preparation, Say, prepare
+from folio.logging import logs_json
 
 if TYPE_CHECKING:
     from folio.model.inputs import Tokenizer
 
 log = logging.getLogger(__name__)
+
+_JSON_LOGGING = Path(__file__).with_name("vllm_logging.json")
 
 # Every page is seen once: a cache of prefixes or of processed images would only cost.
 _COMMON: dict[str, Any] = {
@@ -21,7 +25,8 @@ _COMMON: dict[str, Any] = {
     "mm_processor_cache_gb": 0,
     "limit_mm_per_prompt": {"image": 1},
     "logits_processors": ["folio.model.logits:NoRepeatNgramLogitsProcessor"],
-    "disable_log_stats": True,
+    # Counts every step and request, for /metrics; see docs/guides/observability.md for its cost.
+    "disable_log_stats": False,
     # Detokenised text is handed over in pieces of this many tokens.
     "stream_interval": 8,
 }
@@ -114,6 +119,9 @@ def prepare_environment() -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "PYTHONWARNINGS": "ignore::FutureWarning",
     }
+    if logs_json():
+        # Holds in vLLM's child processes too, which have a log of their own.
+        defaults["VLLM_LOGGING_CONFIG_PATH"] = str(_JSON_LOGGING)
     if not has_gpu():
         defaults |= cpu_environment(os.cpu_count() or 1)
     for name, value in defaults.items():

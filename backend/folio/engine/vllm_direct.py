@@ -23,13 +23,17 @@ from folio.engine.base import (
     GenerationOutput,
     GenerationRequest,
 )
+from folio.engine.gpus import watch_gpus
+from folio.engine.measurement import observe_stages
 from folio.engine.repetition import RepetitionDetector
 from folio.engine.vllm_arguments import (
     engine_arguments,
+    has_gpu,
     no_repeat_ngram_arguments,
     prepare_environment,
 )
 from folio.errors import EngineNotReadyError, SetUpError
+from folio.telemetry.metrics import Stage, timed
 
 if TYPE_CHECKING:
     from vllm.inputs.engine import MultiModalInput
@@ -119,6 +123,8 @@ class VllmEngine:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        if has_gpu():
+            watch_gpus()
         num_parallel = arguments["max_num_seqs"]
         return _Loaded(
             llm=AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)),
@@ -131,9 +137,10 @@ class VllmEngine:
         loaded = self._ready()
         with loaded.admission.admit():
             loop = asyncio.get_running_loop()
-            engine_input = await loop.run_in_executor(
-                self._preprocessing, self._build_input, loaded, request
-            )
+            with timed(Stage.PREPROCESS):
+                engine_input = await loop.run_in_executor(
+                    self._preprocessing, self._build_input, loaded, request
+                )
             params = self._sampling_params(loaded, request, engine_input)
             stream = self._stream(loaded.llm, request, engine_input, params)
             async with aclosing(stream):
@@ -191,6 +198,7 @@ class VllmEngine:
                 async for delta in deltas:
                     yield (output := page.add(delta.outputs[0]))
                     if output.finish_reason:
+                        observe_stages(delta.metrics)
                         return
         except EngineDeadError as error:
             raise EngineNotReadyError(

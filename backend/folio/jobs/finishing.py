@@ -10,6 +10,7 @@ from folio.jobs.clock import now
 from folio.jobs.keys import task_folder
 from folio.jobs.results import write_results
 from folio.storage import Storage
+from folio.telemetry.metrics import TASKS
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Finishing:
             tasks = TaskRepository(session)
             await tasks.finish(task.id, status, now=now(), error=error)
             is_deleted = await tasks.get(task.id) is None
+        TASKS.labels(status, error.code if error else "").inc()
         log.info("Task %s: %s, %s pages", task.id, status, task.num_pages)
         if is_deleted:  # while its results were written
             await self._storage.delete_folder(task_folder(task.id))

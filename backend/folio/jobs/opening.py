@@ -11,6 +11,7 @@ from folio.jobs.keys import upload_key
 from folio.jobs.options import DocumentOptions
 from folio.jobs.renderers import Renderers, Source
 from folio.storage import Storage
+from folio.telemetry.metrics import TASKS
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Opening:
         return select_pages(ranges, num_pages, max_pages=self._max_pages)
 
     async def _fail(self, task_id: UUID, error: FolioError) -> None:
+        TASKS.labels(TaskStatus.FAILED, error.code).inc()
         log.info("Task %s has failed: %s", task_id, error.message)
         async with self._database.transaction() as session:
             await TaskRepository(session).finish(

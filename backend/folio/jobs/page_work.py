@@ -25,6 +25,7 @@ from folio.jobs.pictures import store_pictures
 from folio.jobs.results import page_outcome
 from folio.pipeline.repair import read_page
 from folio.storage import Storage
+from folio.telemetry.metrics import PAGES, Stage, timed
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,10 @@ class PageWork:
             log.exception("Page %s of %s", page.claim.page_number, page.claim.task_id)
             outcome = _failed(page, f"Folio has failed on this page ({type(error).__name__}).")
         self._leases.begin_storing(page.claim)
-        return await self._store(page.claim, outcome)
+        with timed(Stage.STORE):
+            is_last = await self._store(page.claim, outcome)
+        PAGES.labels("document", outcome.status).inc()
+        return is_last
 
     async def _outcome(self, page: ClaimedPage, rendered: RenderedPage | FailedPage) -> PageOutcome:
         if isinstance(rendered, FailedPage):
@@ -91,9 +95,10 @@ class PageWork:
             request_id=f"{task_id}:{number}",
             max_crops=self._max_crops,
         )
-        links = await store_pictures(
-            self._storage, task_id, number, rendered.pixels, repaired.result
-        )
+        with timed(Stage.PICTURES):
+            links = await store_pictures(
+                self._storage, task_id, number, rendered.pixels, repaired.result
+            )
         return page_outcome(
             repaired, figure_links=links, started_at=page.started_at, finished_at=now()
         )

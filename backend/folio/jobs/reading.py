@@ -7,8 +7,8 @@ nearly rendered, not until it is read: the leases guard what is in flight, not t
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -25,6 +25,8 @@ from folio.jobs.page_work import TROUBLE, ClaimedPage, PageWork
 from folio.jobs.renderers import Page, Renderers, Source
 from folio.jobs.window import Window
 from folio.storage import Storage
+from folio.telemetry.context import working_on
+from folio.telemetry.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +198,8 @@ class PageReader:
     async def _finish(self, page: ClaimedPage, rendered: Page) -> None:
         claim = page.claim
         try:
-            is_last = await self._page_work.finish(page, rendered)
+            with _working_on(claim):
+                is_last = await self._page_work.finish(page, rendered)
         except TROUBLE as error:
             await self._give_back(claim)
             await self._leave_alone(claim.task_id, error)
@@ -227,6 +230,16 @@ class PageReader:
         self._leases.drop_page(claim)
         async with self._database.transaction() as session:
             await PageRepository(session).abandon(claim)
+
+
+@contextmanager
+def _working_on(claim: PageClaim) -> Iterator[None]:
+    task_id, number = str(claim.task_id), claim.page_number
+    with (
+        working_on(task_id=task_id, page_number=number),
+        span("read page", task_id=task_id, page_number=number),
+    ):
+        yield
 
 
 async def _first_of(run: asyncio.Task[None], event: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from folio.documents import (
     RenderProcess,
     open_document,
 )
+from folio.telemetry.metrics import Stage, timed
 
 Answer = TypeVar("Answer")
 Page = RenderedPage | FailedPage
@@ -65,7 +66,9 @@ class Renderer:
         document = await self.open(source)
         pages = document.render_pages(page_numbers)
         for _ in page_numbers:
-            yield await self._in_thread(lambda: next(pages))
+            with timed(Stage.RENDER):
+                page = await self._in_thread(lambda: next(pages))
+            yield page
 
     async def close(self) -> None:
         """Also in the middle of a page."""

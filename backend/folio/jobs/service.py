@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from folio.db import (
+    Backlog,
     Database,
     NewTask,
     PageRepository,
@@ -37,6 +38,7 @@ from folio.jobs.progress_feed import ProgressFeed, TaskProgress
 from folio.jobs.queue import JobQueue
 from folio.jobs.results import write_results
 from folio.storage import Storage
+from folio.telemetry.metrics import TASKS
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,11 @@ class JobService:
                 limit=limit, cursor=cursor, status=status
             )
 
+    async def backlog(self) -> Backlog:
+        """What is queued and running now."""
+        async with self._database.reading() as session:
+            return await TaskRepository(session).backlog()
+
     async def list_finished_pages(
         self, task_id: UUID, *, after: int, limit: int
     ) -> Sequence[PageRow]:
@@ -181,6 +188,7 @@ class JobService:
             )
         num_stopped = self._running.cancel(str(task_id)) if self._running and is_canceled else 0
         if is_canceled:
+            TASKS.labels(TaskStatus.CANCELED, "").inc()
             log.info("Task %s was canceled, %s pages stopped", task_id, num_stopped)
 
     async def _delete(self, task_id: UUID) -> None:

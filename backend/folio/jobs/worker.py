@@ -26,6 +26,8 @@ from folio.jobs.reading import PageReader
 from folio.jobs.renderers import Renderers
 from folio.jobs.window import Window
 from folio.storage import Storage
+from folio.telemetry.context import working_on
+from folio.telemetry.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +102,10 @@ class Worker:
             await self._queue.enqueue(task_id)
 
     async def _advance(self, task_id: UUID) -> None:
+        with working_on(task_id=str(task_id)), span("advance document", task_id=str(task_id)):
+            await self._take_on(task_id)
+
+    async def _take_on(self, task_id: UUID) -> None:
         task = await self._get_unfinished(task_id)
         if task is None or self._is_left_alone(task_id):
             return

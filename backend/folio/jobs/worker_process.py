@@ -15,7 +15,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, TypeVar
 from uuid import UUID
 
+from billiard.process import current_process
 from celery import Celery, signals
+from prometheus_client import start_http_server
 
 from folio.config import Settings
 from folio.db import Database
@@ -53,6 +55,7 @@ class WorkerProcess:
         """Start the loop in a thread, and the worker on it."""
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="folio-worker", daemon=True).start()
+        _serve_metrics(self._settings.worker.worker_metrics_port)
         self._life = running_worker(self._settings)
         self._worker = self._call(self._life.__aenter__(), timeout=_START_SECONDS)
         signal.signal(_STOP_SIGNAL, self._let_go)
@@ -123,6 +126,18 @@ def run_worker(settings: Settings, num_processes: int) -> int:
     signals.worker_shutting_down.connect(tell_processes)
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _serve_metrics(first_port: int | None) -> None:
+    """On a port for each process: what they count together, Prometheus can add up, but not what
+    each of them takes of memory and time. A port that is taken keeps no document waiting."""
+    if first_port is None:
+        return
+    port = first_port + int(current_process().index)
+    try:
+        start_http_server(port)
+    except OSError as error:
+        log.error("This process has no /metrics: port %s cannot be used (%s)", port, error)
 
 
 def _make_celery_worker(celery: Celery, num_processes: int) -> Any:

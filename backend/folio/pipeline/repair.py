@@ -33,6 +33,7 @@ from folio.pipeline.stitching import stitch
 from folio.preprocessing.density import BLANK_PAGE_MODE
 from folio.preprocessing.resolution import Mode
 from folio.preprocessing.tiling import DEFAULT_MAX_CROPS
+from folio.telemetry.metrics import RUNGS
 
 UPPER, LOWER = "upper", "lower"
 
@@ -181,6 +182,7 @@ class _Climb:
             request_id=f"{self._request_id}:{name}",
             max_crops=self._max_crops,
         )
+        RUNGS.labels(name).inc()
         self._attempts.append(
             Attempt(
                 rung=str(name),

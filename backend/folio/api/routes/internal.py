@@ -14,7 +14,7 @@ from folio.api.disconnect import ClientDisconnectedError
 from folio.api.generation_stream import GenerationStream
 from folio.config import Settings
 from folio.engine import GenerationOutput, GenerationRequest, OcrEngine
-from folio.engine.running import RunningRequests, task_id_of
+from folio.engine.running import RunningRequests, ids_of, task_id_of
 from folio.engine.wire import INFER_PATH, WireLimits, decode_request
 from folio.errors import (
     EngineNotReadyError,
@@ -22,6 +22,7 @@ from folio.errors import (
     ForbiddenError,
     UnauthorizedError,
 )
+from folio.telemetry.context import working_on
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +39,8 @@ async def infer(
     page = await asyncio.to_thread(decode_request, body, wire_limits(settings))
     timeout_seconds = settings.limits.request_timeout_seconds
     outputs = _generate(engine, page, running, timeout_seconds=timeout_seconds)
-    return await GenerationStream.begin(request, outputs)
+    with working_on(**ids_of(page.request_id)):
+        return await GenerationStream.begin(request, outputs)
 
 
 def wire_limits(settings: Settings) -> WireLimits:

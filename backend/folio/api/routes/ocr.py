@@ -32,6 +32,8 @@ from folio.engine import OcrEngine
 from folio.errors import EngineTimeoutError
 from folio.pipeline.page import PageOptions, recognize_page
 from folio.pipeline.results import PageResult
+from folio.telemetry.context import working_on
+from folio.telemetry.metrics import Stage, timed
 
 router = APIRouter(tags=["ocr"])
 
@@ -61,7 +63,8 @@ async def ocr_image(
     require_ready(engine)
     image_request = ImageRequest(image.filename, options)
     reading = _read_page(image_request, await image.read(), engine, settings, decode_limiter)
-    with recording(image_request, record_image):
+    ids = working_on(task_id=str(image_request.task_id))
+    with ids, recording(image_request, record_image):
         page = image_request.page = await run_while_connected(request, reading)
     return image_ocr_response(
         page,
@@ -84,7 +87,9 @@ async def _read_page(
         async with asyncio.timeout(timeout_seconds):
             async with decode_limiter:
                 image_request.start()
-                image = await to_thread.run_sync(decode_image, data, image_limits(settings.limits))
+                limits = image_limits(settings.limits)
+                with timed(Stage.DECODE_FILE):
+                    image = await to_thread.run_sync(decode_image, data, limits)
             return await recognize_page(
                 engine, image.pixels, image_request.options, max_crops=settings.engine.max_crops
             )

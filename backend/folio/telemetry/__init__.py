@@ -1,0 +1,1 @@
+"""What an operator sees of the running program: metrics, and the ids that log and traces share."""
