@@ -23,12 +23,23 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def app(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[FastAPI]:
+def request_timeout_seconds() -> float:
+    """Long, for a busy machine; short in the tests that `impatient` marks."""
+    return 60.0
+
+
+impatient = pytest.mark.parametrize("request_timeout_seconds", [0.5])
+
+
+@pytest.fixture
+async def app(
+    engine: FakeEngine, tmp_path: Path, request_timeout_seconds: float
+) -> AsyncIterator[FastAPI]:
     server = ServerSettings(data_dir=tmp_path)
     limits = LimitSettings(
         max_upload_bytes=MAX_UPLOAD_BYTES,
         max_document_bytes=MAX_DOCUMENT_BYTES,
-        request_timeout_seconds=1.5,
+        request_timeout_seconds=request_timeout_seconds,
     )
     app = create_app(Settings(server=server, limits=limits), engine)
     async with app.router.lifespan_context(app):

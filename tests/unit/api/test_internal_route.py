@@ -19,6 +19,7 @@ from folio.engine.wire import INFER_PATH, encode_request
 from folio.errors import EngineNotReadyError, EngineOverloadedError, RequestCanceledError
 from folio.preprocessing.resolution import Mode, resolve
 from tests.pages import print_page
+from tests.unit.api.conftest import impatient
 
 TOKEN = "a long secret"
 AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
@@ -31,9 +32,14 @@ def make_body(page: Any = PAGE, request_id: str = "task-1:3:first") -> bytes:
     return b"".join(encode_request(request))
 
 
-def make_app(engine: FakeEngine, folder: Path, token: str | None = TOKEN) -> FastAPI:
+def make_app(
+    engine: FakeEngine,
+    folder: Path,
+    token: str | None = TOKEN,
+    request_timeout_seconds: float = 60.0,
+) -> FastAPI:
     server = ServerSettings(data_dir=folder, internal_api_token=token)
-    limits = LimitSettings(max_upload_bytes=1000, request_timeout_seconds=1.5)
+    limits = LimitSettings(max_upload_bytes=1000, request_timeout_seconds=request_timeout_seconds)
     jobs = JobSettings(max_page_pixels=400_000)
     return create_app(Settings(server=server, limits=limits, jobs=jobs), engine)
 
@@ -44,8 +50,10 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def app(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[FastAPI]:
-    app = make_app(engine, tmp_path)
+async def app(
+    engine: FakeEngine, tmp_path: Path, request_timeout_seconds: float
+) -> AsyncIterator[FastAPI]:
+    app = make_app(engine, tmp_path, request_timeout_seconds=request_timeout_seconds)
     async with app.router.lifespan_context(app):
         await asyncio.sleep(0)
         yield app
@@ -167,10 +175,11 @@ async def test_an_error_after_the_first_output_is_the_last_line(
         decode_line(answer.content.splitlines()[-1])
 
 
+@impatient
 async def test_a_page_that_takes_too_long_ends_with_a_timeout(
     client: httpx.AsyncClient, engine: FakeEngine
 ) -> None:
-    engine.seconds_per_token = 1
+    engine.seconds_per_token = 60
     answer = await infer(client)
     assert (answer.status_code, answer.json()["code"]) == (504, "engine_timeout")
     assert engine.num_running == 0

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from folio.engine.fake import FakeEngine
 from folio.errors import EngineOverloadedError
 from tests.pages import encode, print_page
-from tests.unit.api.conftest import MAX_UPLOAD_BYTES
+from tests.unit.api.conftest import MAX_UPLOAD_BYTES, impatient
 
 PAGE = encode(print_page(size=(500, 400)))
 
@@ -54,6 +54,7 @@ async def test_an_overloaded_engine_says_when_to_come_back(
     assert answer.json()["code"] == "engine_overloaded"
 
 
+@impatient
 async def test_a_page_that_takes_too_long_is_given_up_and_aborted(
     client: httpx.AsyncClient, engine: FakeEngine
 ) -> None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from folio.engine.fake import FakeEngine
 from folio.errors import EngineOverloadedError, StorageUnavailableError
 from tests.pages import encode, print_page
+from tests.unit.api.conftest import impatient
 
 PAGE = encode(print_page(size=(500, 400)))
 NO_TASK = "00000000-0000-4000-8000-000000000000"
@@ -56,6 +57,7 @@ async def test_a_failed_image_request_is_a_failed_task(client: httpx.AsyncClient
     assert task["progress"]["pages_failed"] == 1
 
 
+@impatient
 async def test_a_page_that_takes_too_long_is_a_failed_task(
     client: httpx.AsyncClient, engine: FakeEngine
 ) -> None:
