@@ -25,7 +25,7 @@ from tests.unit.documents_pdf.pdfs import write_pdf
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 SILENCE_SECONDS = 10
-RESTART_SECONDS = 150
+RESTART_SECONDS = 240  # on a busy machine
 NUM_PAGES = 6
 TOKEN = "secret"
 
@@ -38,6 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         tmp_path_factory.mktemp("healing"),
         INTERNAL_API_TOKEN=TOKEN,
         ENGINE_SILENCE_SECONDS=str(SILENCE_SECONDS),
+        REQUEST_TIMEOUT_SECONDS=str(2 * RESTART_SECONDS),
         LOG_FORMAT="json",
     ) as service:
         service.wait_for_status("healthy")
@@ -59,7 +60,7 @@ def post(service: Service, image: bytes) -> httpx.Response:
         f"{service.url}/api/ocr/image",
         files={"image": image},
         data={"mode": "base", "task": "free"},
-        timeout=RESTART_SECONDS + 60,
+        timeout=2 * RESTART_SECONDS,
     )
 
 
@@ -99,6 +100,15 @@ def task(service: Service, task_id: str) -> dict:
     return httpx.get(f"{service.url}/api/tasks/{task_id}", timeout=60).raise_for_status().json()
 
 
+def test_a_core_that_dies_before_it_has_answered_anything_loses_nothing(service: Service) -> None:
+    """vLLM has questions to the core before its first request, and waits for the answers."""
+    core = service.engine_core
+    core.send_signal(signal.SIGSTOP)
+    with reading(service) as pages:
+        core.send_signal(signal.SIGKILL)
+        check_that_all_are_read(pages)
+
+
 def test_a_core_that_is_killed_under_load_loses_nothing(service: Service, tmp_path: Path) -> None:
     task_id = submit(service, write_pdf(tmp_path / "document.pdf", 8))
     with ThreadPoolExecutor(1) as threads, reading(service) as pages:
@@ -118,10 +128,10 @@ def test_a_core_that_is_killed_under_load_loses_nothing(service: Service, tmp_pa
 
 
 def test_the_loss_is_in_the_metrics_and_in_the_log(service: Service) -> None:
-    """After the test above, on the same service."""
+    """After the tests above, on the same service."""
     samples = Samples.parse(httpx.get(f"{service.url}/metrics", timeout=60).text)
-    assert samples['folio_engine_losses_total{cause="died"}'] == 1
-    assert samples["folio_engine_pages_read_again_total"] >= NUM_PAGES
+    assert samples['folio_engine_losses_total{cause="died"}'] == 2
+    assert samples["folio_engine_pages_read_again_total"] >= 2 * NUM_PAGES
     lines = [line for line in service.log().splitlines() if line.startswith("{")]
     events = [json.loads(line) for line in lines]
     again = [event for event in events if "is read again" in event["message"]]

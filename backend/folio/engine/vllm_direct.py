@@ -24,6 +24,7 @@ from folio.engine.base import (
     GenerationRequest,
 )
 from folio.engine.gpus import watch_gpus
+from folio.engine.lifeline import Lifeline
 from folio.engine.measurement import observe_stages
 from folio.engine.repetition import RepetitionDetector
 from folio.engine.vllm_arguments import (
@@ -73,6 +74,7 @@ class VllmEngine:
         self._failure: str | None = None
         self._news: str | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._lifeline = Lifeline()
         # Pillow resizes without the GIL; more threads than cores would only hold more pages.
         self._preprocessing = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="views")
 
@@ -195,12 +197,19 @@ class VllmEngine:
         page = _PageText(request, len(engine_input["prompt_token_ids"]))
         try:
             async with aclosing(llm.generate(engine_input, params, request.request_id)) as deltas:
-                async for delta in deltas:
+                while True:
+                    # What vLLM asks its core, it waits for even when the core is dead.
+                    async with self._lifeline.held():
+                        delta = await anext(deltas, None)
+                    if delta is None:
+                        return
                     yield (output := page.add(delta.outputs[0]))
                     if output.finish_reason:
                         observe_stages(delta.metrics)
                         return
-        except EngineDeadError as error:
+        except (EngineDeadError, TimeoutError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise
             raise EngineNotReadyError(
                 "The engine ended while it read this page. Send the page again when /health "
                 "says healthy."
@@ -236,14 +245,17 @@ class VllmEngine:
         log.info("Engine stopped")
 
     async def _shut_down(self, llm: "AsyncLLM") -> None:
-        from vllm.v1.engine.exceptions import EngineDeadError
-
         if handler := llm.output_handler:
             # Else it takes the end of the engine core for a failure, and logs it as one.
             handler.cancel()
         await asyncio.to_thread(llm.shutdown)
-        # Nothing else would tell the streams, which wait for an output.
-        llm.output_processor.propagate_error(EngineDeadError())
+        self._lifeline.cut()
+
+
+def _is_being_cancelled() -> bool:
+    """Else a CancelledError is of vLLM's own making: of what waited on a socket that was closed."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _PageText:
