@@ -25,8 +25,6 @@ _COMMON: dict[str, Any] = {
     "mm_processor_cache_gb": 0,
     "limit_mm_per_prompt": {"image": 1},
     "logits_processors": ["folio.model.logits:NoRepeatNgramLogitsProcessor"],
-    # Counts every step and request, for /metrics; see docs/guides/observability.md for its cost.
-    "disable_log_stats": False,
     # Detokenised text is handed over in pieces of this many tokens.
     "stream_interval": 8,
 }
@@ -61,6 +59,7 @@ def planned_arguments(settings: EngineSettings, prepared: Preparation) -> dict[s
             "model": str(prepared.folder),
             "served_model_name": settings.model_name,
             "load_format": settings.load_format,
+            "disable_log_stats": not settings.engine_stats,
             "dtype": plan.dtype.value,
             # A checkpoint's own kind vLLM finds by itself.
             "quantization": settings.quantization,
