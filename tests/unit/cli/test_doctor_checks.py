@@ -7,6 +7,8 @@ import pytest
 
 from folio.cli.doctor.check import Check, Status
 from folio.cli.doctor.engine import EnginePackages, check_gpus, check_packages
+from folio.cli.doctor.parts import check_broker
+from folio.config import JobSettings, Settings
 
 CPU = EnginePackages(cuda_build=None, cpu_build="0.32.0", torch="2.13.0+cpu")
 CUDA = EnginePackages(cuda_build="0.32.0", cpu_build=None, torch="2.13.0")
@@ -55,6 +57,12 @@ def test_the_cuda_build_without_a_card_is_a_failure(cards: Path) -> None:
     check = only(CUDA)
     assert check.status is Status.FAILURE
     assert "docker run --gpus all" in str(check.advice)
+
+
+def test_a_worker_without_a_queue_is_a_failure() -> None:
+    settings = Settings(jobs=JobSettings(celery_broker_url=None))
+    assert check_broker(settings, is_worker=True).status is Status.FAILURE
+    assert check_broker(settings, is_worker=False).status is Status.OK
 
 
 def test_a_workers_card_is_nobodys_business(cards: Path) -> None:

@@ -50,7 +50,7 @@ def _diagnose(settings: Settings) -> Iterator[Check]:
             settings.engine, has_cuda_build=has_cuda_build, is_running=running is not None
         )
     yield from check_database(settings)
-    yield check_broker(settings)
+    yield check_broker(settings, is_worker=is_worker)
     yield check_storage(settings)
     if not is_worker:
         yield check_port(settings.server, running)

@@ -105,7 +105,7 @@ def _without_card(packages: EnginePackages, *, num_hidden: int) -> Check:
     if _NVIDIA_DEVICE.exists():
         advice = "Install nvidia-smi (it comes with NVIDIA's driver), so that the card can be used."
         return warning("GPU", "a card is there, and nvidia-smi is not", advice)
-    return ok("GPU", "none; the engine runs on the CPU")
+    return ok("GPU", "none; the engine runs on the CPU" if packages.vllm else "none")
 
 
 def _check_cuda(names: str, usable: tuple[Gpu, ...]) -> Check:

@@ -45,8 +45,12 @@ def check_database(settings: Settings) -> Iterator[Check]:
         yield ok("Tables", "of this version")
 
 
-def check_broker(settings: Settings) -> Check:
+def check_broker(settings: Settings, *, is_worker: bool) -> Check:
     url = settings.jobs.celery_broker_url
+    if url is None and is_worker:
+        return failure(
+            "Broker", "none", "Set CELERY_BROKER_URL: a worker takes its work from there."
+        )
     if url is None:
         return ok("Broker", "none; the service works on documents itself")
     name = _without_password(url.get_secret_value())
