@@ -25,6 +25,7 @@ _EXTENSIONS_PER_LEASE = 3
 _STORING_SECONDS = 5.0
 
 Work = asyncio.Task[None]
+Drive = Callable[[UUID], Coroutine[Any, Any, None]]
 
 
 @dataclass
@@ -118,18 +119,16 @@ class Leases:
         held = self._held.get(task_id, HeldTask())
         return [claim for claim, page in held.pages.items() if page.work is None]
 
-    async def drive(self, task_id: UUID, work: Coroutine[Any, Any, None]) -> bool:
+    async def drive(self, task_id: UUID, work: Drive) -> bool:
         """Do this as the only one, anywhere, who drives the task. False where another one does.
 
         Raises what the work raises; ends early, without a word, where the task was canceled.
         """
         if task_id in self._driven:
-            work.close()
             return False
         self._driven.add(task_id)
         try:
             if not await self._lease_task(task_id):
-                work.close()
                 return False
             try:
                 await self._run_driver(task_id, work)
@@ -209,8 +208,8 @@ class Leases:
                 task_id, self.owner, now=instant, expires_at=instant + self.duration
             )
 
-    async def _run_driver(self, task_id: UUID, work: Coroutine[Any, Any, None]) -> None:
-        driver = asyncio.create_task(work)
+    async def _run_driver(self, task_id: UUID, work: Drive) -> None:
+        driver = asyncio.create_task(work(task_id))
         self._held.setdefault(task_id, HeldTask()).driver = driver
         try:
             await asyncio.wait([driver])

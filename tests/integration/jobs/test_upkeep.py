@@ -85,19 +85,19 @@ async def test_a_task_is_driven_by_one_at_a_time(database: Database) -> None:
     others = Leases(database, "b", lease_seconds=60, on_unwanted=lambda *_: None)
     begun, released = asyncio.Event(), asyncio.Event()
 
-    async def work() -> None:
+    async def work(_: UUID) -> None:
         begun.set()
         await released.wait()
 
-    first = asyncio.create_task(leases.drive(task_id, work()))
+    first = asyncio.create_task(leases.drive(task_id, work))
     await begun.wait()
-    assert not await leases.drive(task_id, work())
-    assert not await others.drive(task_id, work())
+    assert not await leases.drive(task_id, work)
+    assert not await others.drive(task_id, work)
     released.set()
 
     assert await first
     assert (await get_task(database, task_id)).lease_owner is None
-    assert await others.drive(task_id, work())
+    assert await others.drive(task_id, work)
 
 
 async def test_leases_are_told_by_the_databases_clock(
@@ -108,10 +108,10 @@ async def test_leases_are_told_by_the_databases_clock(
     leases = Leases(database, "a", lease_seconds=60, on_unwanted=lambda *_: None)
     expiries: list[datetime | None] = []
 
-    async def look() -> None:
+    async def look(_: UUID) -> None:
         expiries.append((await get_task(database, task_id)).lease_expires_at)
 
-    assert await leases.drive(task_id, look())
+    assert await leases.drive(task_id, look)
 
     (expiry,) = expiries
     assert expiry is not None
