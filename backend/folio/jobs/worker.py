@@ -15,13 +15,13 @@ from folio.db.records import UNFINISHED
 from folio.engine import OcrEngine
 from folio.errors import StorageUnavailableError
 from folio.jobs.background import Background
-from folio.jobs.celery_queue import CeleryQueue
 from folio.jobs.finishing import Finishing
 from folio.jobs.keys import task_folder
 from folio.jobs.leases import Leases, Work
 from folio.jobs.opening import Opening
 from folio.jobs.options import DocumentOptions
 from folio.jobs.page_work import PageWork
+from folio.jobs.queue import JobQueue
 from folio.jobs.reading import PageReader
 from folio.jobs.renderers import Renderers
 from folio.jobs.window import Window
@@ -46,7 +46,7 @@ class Worker:
         database: Database,
         storage: Storage,
         engine: OcrEngine,
-        queue: CeleryQueue,
+        queue: JobQueue,
     ) -> None:
         jobs = settings.jobs
         self._jobs = jobs
@@ -55,6 +55,7 @@ class Worker:
         self._queue = queue
         self._background = Background()
         self._left_alone_until: dict[UUID, float] = {}
+        self._coming_back: set[UUID] = set()
         self._is_stopping = False
         self._advances: set[asyncio.Task[None]] = set()
         self._renderers = Renderers(jobs)
@@ -110,7 +111,7 @@ class Worker:
         if task is None or self._is_left_alone(task_id):
             return
         if task.num_pages is None:
-            await self._leases.drive(task_id, self._opening.open(task_id))
+            await self._leases.drive(task_id, self._opening.open)
             task = await self._get_unfinished(task_id)
             if task is None or task.num_pages is None:
                 return
@@ -120,6 +121,7 @@ class Worker:
         ):
             await self._give_up_exhausted(task_id)
             await self._finish(task_id)
+            self._come_back(task_id)
 
     def let_go(self) -> None:
         """Take nothing more on, and end each advance(): stop() is near."""
@@ -159,13 +161,28 @@ class Worker:
         async with self._database.reading() as session:
             is_read = await TaskRepository(session).is_read(task_id)
         if is_read:
-            await self._leases.drive(task_id, self._finishing.finish(task_id))
+            await self._leases.drive(task_id, self._finishing.finish)
 
     def _finish_soon(self, task_id: UUID) -> None:
         self._background.start(self._finish(task_id), name=f"Task {task_id}, results")
 
     def _enqueue_soon(self, task_id: UUID) -> None:
         self._background.start(self._queue.enqueue(task_id), name=f"Task {task_id}, next range")
+
+    def _come_back(self, task_id: UUID) -> None:
+        """Its message is spent, and others hold its last pages. Should they be dead, the reaper
+        would notice, but not before a long queue has become short."""
+        if task_id not in self._coming_back:
+            self._coming_back.add(task_id)
+            self._background.start(self._enqueue_later(task_id), name=f"Task {task_id}, again")
+
+    async def _enqueue_later(self, task_id: UUID) -> None:
+        try:
+            await asyncio.sleep(self._jobs.lease_seconds)
+        finally:
+            self._coming_back.discard(task_id)
+        if await self._get_unfinished(task_id) is not None:
+            await self._queue.enqueue(task_id)
 
     def _leave_alone(self, task_id: UUID) -> None:
         """What has gone wrong would go wrong again at once. The reaper comes back to it."""

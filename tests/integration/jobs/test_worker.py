@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -22,14 +23,13 @@ from folio.db import (
 )
 from folio.engine.base import GenerationOutput, GenerationRequest
 from folio.engine.fake import FakeEngine
-from folio.jobs.celery_app import make_celery
-from folio.jobs.celery_queue import CeleryQueue
 from folio.jobs.clock import now
 from folio.jobs.keys import upload_key
 from folio.jobs.renderers import Renderers
 from folio.jobs.worker import Worker
 from folio.storage import LocalStorage
 from tests.integration.db.rows import get_task
+from tests.unit.jobs.conftest import RememberingQueue
 
 US, OTHERS = "us", "others"
 PAGES_PER_RANGE = 8
@@ -68,21 +68,29 @@ async def engine() -> GatedEngine:
 
 
 @pytest.fixture
+def queue() -> RememberingQueue:
+    return RememberingQueue()
+
+
+@pytest.fixture
 async def worker(
-    database: Database, storage: LocalStorage, engine: GatedEngine
+    database: Database, storage: LocalStorage, engine: GatedEngine, queue: RememberingQueue
 ) -> AsyncIterator[Worker]:
     """One page at a time is in flight."""
-    async with running_worker(database, storage, engine, max_pages_in_flight=1) as worker:
+    async with running_worker(database, storage, engine, queue, max_pages_in_flight=1) as worker:
         yield worker
 
 
 @asynccontextmanager
 async def running_worker(
-    database: Database, storage: LocalStorage, engine: FakeEngine, **settings: object
+    database: Database,
+    storage: LocalStorage,
+    engine: FakeEngine,
+    queue: RememberingQueue,
+    **settings: object,
 ) -> AsyncIterator[Worker]:
     quick = {"render_processes": 1, "pages_per_range": PAGES_PER_RANGE, "lease_seconds": 2}
     jobs = JobSettings.model_validate(quick | settings)
-    queue = CeleryQueue(make_celery(Settings(jobs=jobs)))
     worker = Worker(
         Settings(jobs=jobs),
         owner=US,
@@ -96,7 +104,6 @@ async def running_worker(
         yield worker
     finally:
         await worker.stop()
-        queue.close()
 
 
 async def submit(database: Database, storage: LocalStorage, pdf: Path) -> UUID:
@@ -116,11 +123,14 @@ async def list_pages(database: Database, task_id: UUID) -> list[PageRow]:
         return await PageRepository(session).list_range(task_id)
 
 
-async def give_to_others(database: Database, task_id: UUID, page_number: int) -> None:
+async def give_to_others(
+    database: Database, task_id: UUID, page_number: int, *, expires_at: datetime | None = None
+) -> None:
     """As another worker does that finds a lease expired."""
     page = (PageRow.task_id == task_id) & (PageRow.page_number == page_number)
+    lease = {"lease_owner": OTHERS, "lease_expires_at": expires_at or now() + timedelta(hours=1)}
     async with database.transaction() as session:
-        await session.execute(update(PageRow).where(page).values(lease_owner=OTHERS, num_claims=2))
+        await session.execute(update(PageRow).where(page).values(num_claims=2, **lease))
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20) -> None:
@@ -229,6 +239,7 @@ async def test_a_bug_in_writing_results_fails_the_task_when_its_time_is_over(
     database: Database,
     storage: LocalStorage,
     engine: GatedEngine,
+    queue: RememberingQueue,
     pdf_of_1: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -237,7 +248,7 @@ async def test_a_bug_in_writing_results_fails_the_task_when_its_time_is_over(
 
     monkeypatch.setattr("folio.jobs.finishing.write_results", fail)
     engine.gate.set()
-    async with running_worker(database, storage, engine, results_retry_seconds=1) as worker:
+    async with running_worker(database, storage, engine, queue, results_retry_seconds=1) as worker:
         task_id = await submit(database, storage, pdf_of_1)
         await worker.advance(task_id)
 
@@ -248,3 +259,30 @@ async def test_a_bug_in_writing_results_fails_the_task_when_its_time_is_over(
         await until(has_ended)
 
     assert (await get_task(database, task_id)).error_code == "internal_error"
+
+
+async def test_pages_of_a_dead_worker_are_asked_for_though_the_queue_is_too_long_for_the_reaper(
+    worker: Worker,
+    database: Database,
+    storage: LocalStorage,
+    engine: GatedEngine,
+    queue: RememberingQueue,
+    pdf_of_1: Path,
+) -> None:
+    task_id = await submit(database, storage, pdf_of_1)
+    async with database.transaction() as session:
+        await PageRepository(session).add(task_id, [1])
+    await give_to_others(database, task_id, 1, expires_at=now() + timedelta(seconds=1))
+    engine.gate.set()
+
+    await worker.advance(task_id)
+
+    assert queue.enqueued == []
+
+    async def is_asked_for() -> bool:
+        return queue.enqueued == [task_id]
+
+    await until(is_asked_for)
+    await worker.advance(task_id)
+    (page,) = await list_pages(database, task_id)
+    assert page.status == "ok"
