@@ -103,8 +103,8 @@ class VllmEngine:
         try:
             self._loaded = await asyncio.to_thread(self._create)
         except SetUpError as error:
+            # For the operator, who needs no traceback; whoever started the engine tells it.
             self._failure = error.message
-            log.error("%s", self._failure)
         except Exception as error:
             # vLLM raises anything here: a bad path, too little memory, a dead child process.
             self._failure = f"The model did not load: {error}"
