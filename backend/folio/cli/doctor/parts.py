@@ -40,7 +40,7 @@ def check_database(settings: Settings) -> Iterator[Check]:
         return
     yield ok("Database", name)
     if problem:
-        yield failure("Tables", problem, "Run: folio migrate")
+        yield failure("Tables", problem.removesuffix(" Run `folio migrate`."), "Run: folio migrate")
     else:
         yield ok("Tables", "of this version")
 
@@ -62,7 +62,7 @@ def check_broker(settings: Settings, *, is_worker: bool) -> Check:
     if settings.database.database_url is None:
         advice = "Set DATABASE_URL to a Postgres, which workers on other machines can reach too."
         return warning("Broker", f"{name}, with SQLite as the database", advice)
-    return ok("Broker", f"{name}, {num_waiting} message(s) waiting")
+    return ok("Broker", f"{name}, messages waiting: {num_waiting}")
 
 
 def check_storage(settings: Settings) -> Check:
