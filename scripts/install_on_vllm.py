@@ -2,37 +2,64 @@
 
     python -m venv --system-site-packages .venv && .venv/bin/python scripts/install_on_vllm.py
 
-The engine's part of requirements/gpu.txt (torch, CUDA's libraries, vLLM and what they need) is in
-the image, in versions that fit each other and its driver, and stays as it is. Of Folio's own part,
-which requirements/worker.txt names, the lock's versions are installed with their hashes where the
-image has none, or one that Folio refuses. The environment sees both. Ends with an error where the
-image has no vLLM that Folio works with, or where what was installed misses something.
+The image holds torch, CUDA's libraries, vLLM and what they need, in versions that fit each other;
+they stay as they are, and the environment sees them. What pyproject.toml asks for and the image has
+not, or has in a version that is refused, comes from requirements/gpu.txt with its hashes; then what
+these packages ask for, and so on until nothing is missing. Ends with an error where the image has
+no vLLM that Folio works with, or where the lock cannot help.
 """
 
+import importlib
+import importlib.metadata
 import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, requires, version
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from pip._vendor.packaging.requirements import Requirement
 from pip._vendor.packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "gpu.txt"
-OWN_PART = ROOT / "requirements" / "worker.txt"
 ENGINE = ("torch", "vllm")
 
-FindVersion = Callable[[str], str | None]
+
+class Environment(Protocol):
+    """What is installed, the image's packages included."""
+
+    def version(self, name: str) -> str | None:
+        """None where there is no such package."""
+
+    def requirements(self, name: str) -> list[Requirement]:
+        """What an installed package asks for, with the markers of its extras."""
+
+    def install(self, entries: list[str]) -> None:
+        """Lines of the lock."""
 
 
-def installed_version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+class PipEnvironment:
+    """The one that this program runs in."""
+
+    def version(self, name: str) -> str | None:
+        importlib.invalidate_caches()
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    def requirements(self, name: str) -> list[Requirement]:
+        return [Requirement(text) for text in importlib.metadata.requires(name) or []]
+
+    def install(self, entries: list[str]) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
+            chosen.write("\n".join(entries) + "\n")
+            chosen.flush()
+            options = ["--no-deps", "--require-hashes", "--ignore-installed", "-q"]
+            command = [sys.executable, "-m", "pip", "install", *options, "-r", chosen.name]
+            subprocess.run(command, check=True)
 
 
 def read_lock(text: str) -> dict[str, str]:
@@ -51,60 +78,61 @@ def read_needs(pyproject: dict) -> list[Requirement]:
     return [Requirement(text) for text in texts + pyproject["build-system"]["requires"]]
 
 
-def is_met(need: Requirement, find_version: FindVersion) -> bool:
-    found = find_version(need.name)
+def is_met(need: Requirement, environment: Environment) -> bool:
+    found = environment.version(need.name)
     return found is not None and need.specifier.contains(found, prereleases=True)
 
 
-def find_problem(needs: Iterable[Requirement], find_version: FindVersion) -> str | None:
+def find_problem(needs: Iterable[Requirement], environment: Environment) -> str | None:
     """Why Folio cannot be put on this image; None where it can."""
     for name in ENGINE:
-        if find_version(name) is None:
+        if environment.version(name) is None:
             return f"This image has no {name}. Folio's GPU image is built on vllm/vllm-openai."
     vllm = next(need for need in needs if need.name == "vllm")
-    if is_met(vllm, find_version):
+    if is_met(vllm, environment):
         return None
-    return f"This image has vLLM {find_version('vllm')}; Folio works with {vllm.specifier}."
+    found = environment.version("vllm")
+    return f"This image has vLLM {found}; Folio works with {vllm.specifier}."
 
 
-def choose(
-    names: Iterable[str], needs: Iterable[Requirement], find_version: FindVersion
-) -> list[str]:
-    """Those that the image lacks, or has in a version that Folio refuses."""
-    refused = {canonicalize_name(need.name) for need in needs if not is_met(need, find_version)}
-    return [name for name in names if name in refused or find_version(name) is None]
+def complete(
+    needs: list[Requirement], lock: dict[str, str], environment: Environment
+) -> dict[str, str]:
+    """Install until nothing is missing. Gives what came from the lock, by name."""
+    installed: dict[str, str] = {}
+    while needs:
+        unmet = [need for need in needs if not is_met(need, environment)]
+        names = {canonicalize_name(need.name) for need in unmet}
+        entries = {name: lock[name] for name in sorted(names & set(lock))}
+        if entries:
+            environment.install(list(entries.values()))
+        for need in unmet:
+            if not is_met(need, environment):
+                sys.exit(f"install_on_vllm: {need} is needed, and the lock does not have it")
+        installed |= entries
+        needs = [more for need in needs for more in _asked_for(need, entries, environment)]
+    return installed
 
 
-def find_gaps(names: Iterable[str], find_version: FindVersion) -> list[str]:
-    """What these installed packages ask for and do not find."""
-    return [
-        f"{name} needs {need}"
-        for name in names
-        for need in map(Requirement, requires(name) or [])
-        if (need.marker is None or need.marker.evaluate({"extra": ""}))
-        and not is_met(need, find_version)
-    ]
-
-
-def install(entries: Iterable[str]) -> None:
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
-        chosen.write("\n".join(entries) + "\n")
-        chosen.flush()
-        options = ["--no-deps", "--require-hashes", "--ignore-installed", "-q"]
-        command = [sys.executable, "-m", "pip", "install", *options, "-r", chosen.name]
-        subprocess.run(command, check=True)
+def _asked_for(
+    need: Requirement, new: Iterable[str], environment: Environment
+) -> Iterable[Requirement]:
+    """By a new package all that it needs; by one of the image only what the need's extras add."""
+    is_new = canonicalize_name(need.name) in new
+    for more in environment.requirements(need.name):
+        is_plain = more.marker is None or more.marker.evaluate({"extra": ""})
+        is_extra = not is_plain and any(more.marker.evaluate({"extra": x}) for x in need.extras)
+        if (is_plain and is_new) or is_extra:
+            yield more
 
 
 def main() -> None:
+    environment = PipEnvironment()
     needs = read_needs(tomllib.loads((ROOT / "pyproject.toml").read_text()))
-    if problem := find_problem(needs, installed_version):
+    if problem := find_problem(needs, environment):
         sys.exit(f"install_on_vllm: {problem}")
-    lock, own_part = read_lock(LOCK.read_text()), read_lock(OWN_PART.read_text())
-    names = choose(own_part, needs, installed_version)
-    print(f"Of {len(own_part)} packages {len(own_part) - len(names)} are there already")
-    install(lock[name] for name in names)
-    if gaps := find_gaps(names, installed_version):
-        sys.exit("install_on_vllm: " + "; ".join(gaps))
+    installed = complete(needs, read_lock(LOCK.read_text()), environment)
+    print(f"Installed beside vLLM: {', '.join(sorted(installed)) or 'nothing'}")
 
 
 if __name__ == "__main__":
