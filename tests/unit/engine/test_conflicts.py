@@ -1,14 +1,11 @@
 """Settings that cannot work are refused before the engine starts, in words that say what to set."""
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
 from folio.config import EngineSettings
-from folio.engine.conflicts import METHODS, check_settings
+from folio.engine.conflicts import check_settings
 from folio.errors import SettingsConflictError
 from tests.machines import gpu, machine, published_model
 
@@ -115,26 +112,3 @@ def test_all_conflicts_are_told_at_once() -> None:
     said = refusal(capability=TURING, dtype="bfloat16", max_model_len=16384)
     assert "bfloat16" in said
     assert "MAX_MODEL_LEN" in said
-
-
-READ_METHODS = """
-import json, sys
-from vllm.model_executor.layers.quantization import get_quantization_config
-for name in sys.argv[1:]:
-    config = get_quantization_config(name)
-    # Of compressed-tensors it is a method of the instance, which it does not look at.
-    of_class = hasattr(config.get_supported_act_dtypes, "__self__")
-    dtypes = config.get_supported_act_dtypes(*(() if of_class else (config,)))
-    print(json.dumps([name, [str(dtype) for dtype in dtypes], config.get_min_capability()]))
-"""
-
-
-def test_the_table_of_methods_is_that_of_the_installed_vllm() -> None:
-    command = [sys.executable, "-c", READ_METHODS, *METHODS]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert len(lines) == len(METHODS)
-    for name, dtypes, capability in lines:
-        method = METHODS[name]
-        assert {dtype.removeprefix("torch.") for dtype in dtypes} == set(method.dtypes), name
-        assert divmod(capability, 10) == method.min_capability, name

@@ -1,34 +1,10 @@
 """What vLLM is told of a plan, in vLLM's own words."""
 
-import json
-import subprocess
-import sys
-
 from folio.config import EngineSettings, embedded_model_path
 from folio.engine.machine import GIBIBYTE, Machine
 from folio.engine.preparation import look_at
 from folio.engine.vllm_arguments import planned_arguments
 from tests.machines import gpu, machine
-
-# Fields that vLLM knows, and the configuration that it makes of these arguments.
-ASK_VLLM = """
-import dataclasses, json, sys
-from folio.engine.vllm_arguments import prepare_environment
-prepare_environment()
-from vllm.engine.arg_utils import AsyncEngineArgs
-config = AsyncEngineArgs(**json.loads(sys.argv[1])).create_engine_config()
-print(json.dumps({
-    "fields": [field.name for field in dataclasses.fields(AsyncEngineArgs)],
-    "kv_cache_dtype": config.cache_config.cache_dtype,
-    "kv_cache_memory_bytes": config.cache_config.kv_cache_memory_bytes,
-    "dtype": str(config.model_config.dtype),
-    "quantization": config.model_config.quantization,
-    "max_model_len": config.model_config.max_model_len,
-    "max_num_seqs": config.scheduler_config.max_num_seqs,
-    "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
-    "tensor_parallel_size": config.parallel_config.tensor_parallel_size,
-}))
-"""
 
 
 def arguments_on(machine: Machine, **settings: object) -> dict[str, object]:
@@ -51,25 +27,3 @@ def test_a_cpu_is_given_its_kv_cache_in_bytes() -> None:
     assert arguments["max_num_seqs"] == 16
     assert arguments["dtype"] == "float32"
     assert "gpu_memory_utilization" not in arguments
-
-
-def test_vllm_takes_what_it_is_told() -> None:
-    arguments = arguments_on(
-        machine(), kv_cache_dtype="fp8", dtype="bfloat16", max_model_len=4096, max_num_seqs=3
-    )
-    command = [sys.executable, "-c", ASK_VLLM, json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout.splitlines()[-1])
-    known = set(told.pop("fields"))
-    assert told == {
-        "kv_cache_dtype": "fp8",
-        "kv_cache_memory_bytes": GIBIBYTE,
-        "dtype": "torch.bfloat16",
-        "quantization": None,
-        "max_model_len": 4096,
-        "max_num_seqs": 3,
-        "max_num_batched_tokens": 4096,
-        "tensor_parallel_size": 1,
-    }
-    for others in (arguments, arguments_on(machine(gpu(24)))):
-        assert set(others) <= known
