@@ -101,7 +101,7 @@ class VllmEngine:
     async def _load(self) -> None:
         log.info("Loading model %s from %s", self._settings.model_name, self._settings.model)
         try:
-            self._loaded = await asyncio.to_thread(self._create)
+            await asyncio.to_thread(self._create)
         except SetUpError as error:
             # For the operator, who needs no traceback; whoever started the engine tells it.
             self._failure = error.message
@@ -118,7 +118,9 @@ class VllmEngine:
             raise EngineNotReadyError(STOPPED)
         self._news = news
 
-    def _create(self) -> "_Loaded":
+    def _create(self) -> None:
+        """Set `_loaded`. Not returned: somewhere in vLLM's imports an exception is kept for ever,
+        and with it the frames of who imported it and what they hold."""
         prepare_environment()
         # Before vLLM is imported: what cannot work is said in a second.
         arguments = engine_arguments(self._settings, self._hear)
@@ -128,7 +130,7 @@ class VllmEngine:
         if has_gpu():
             watch_gpus()
         num_parallel = arguments["max_num_seqs"]
-        return _Loaded(
+        self._loaded = _Loaded(
             llm=AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)),
             admission=Admission(num_parallel + self._settings.max_queued_requests, num_parallel),
             max_model_len=arguments["max_model_len"],
