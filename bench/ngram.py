@@ -34,10 +34,9 @@ def make_engine() -> tuple[object, object]:
     from vllm.v1.engine.llm_engine import LLMEngine
 
     from folio.config import embedded_model_path
-    from folio.model.inputs import build_engine_input
+    from folio.model.inputs import build_engine_input, choose_pixels
     from folio.model.logits import LOGITS_PROCESSOR
     from folio.preprocessing.resolution import Mode, resolve
-    from folio.preprocessing.transforms import make_views
 
     arguments = EngineArgs(
         model=str(embedded_model_path()),
@@ -54,9 +53,9 @@ def make_engine() -> tuple[object, object]:
     page = np.full((640, 640, 3), 255, np.uint8)
     page[30:60:3, 30:400:7] = 0
     resolution = resolve(Mode.SMALL, 640, 640)
-    views = make_views(page, resolution)
+    pixels = choose_pixels(page, resolution, resize_on_device=False)
     prompt = build_engine_input(
-        engine.get_tokenizer(), views, "<image>\nFree OCR.", resolution, max_model_len=1024
+        engine.get_tokenizer(), pixels, "<image>\nFree OCR.", resolution, max_model_len=1024
     )
     return engine, prompt
 

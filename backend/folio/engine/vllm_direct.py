@@ -160,12 +160,11 @@ class VllmEngine:
         return self._loaded
 
     def _build_input(self, loaded: _Loaded, request: GenerationRequest) -> "MultiModalInput":
-        from folio.model.inputs import build_engine_input
-        from folio.preprocessing.transforms import make_views
+        from folio.model.inputs import build_engine_input, choose_pixels
 
         return build_engine_input(
             loaded.tokenizer,
-            make_views(request.image, request.resolution),
+            choose_pixels(request.image, request.resolution, resize_on_device=has_gpu()),
             request.prompt,
             request.resolution,
             max_model_len=loaded.max_model_len,

@@ -4,7 +4,7 @@ Registered over vLLM's implementation by `register`. Every size comes from the c
 published checkpoint and small models run through the same code.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -28,14 +28,13 @@ from vllm.sequence import IntermediateTensors
 
 from folio.model.checkpoint import checked, tensor_shapes
 from folio.model.deepencoder import DeepEncoder, DeepEncoderConfig
-from folio.model.inputs import IMAGE_TOKEN
+from folio.model.inputs import IMAGE_TOKEN, as_resolution
 from folio.model.processing import (
     DeepseekOCRDummyInputsBuilder,
     DeepseekOCRMultiModalProcessor,
     DeepseekOCRProcessingInfo,
 )
-from folio.model.view_batches import encode_by_size, pixels_per_batch
-from folio.preprocessing.tiling import NO_CROPS, CropGrid
+from folio.model.view_batches import embed_pages, pixels_per_batch
 
 
 @MULTIMODAL_REGISTRY.register_processor(
@@ -82,31 +81,26 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Supports
     @torch.no_grad()
     def embed_multimodal(
         self,
-        global_view: Tensor | list[Tensor] | None = None,
-        local_views: Tensor | None = None,
-        crop_grid: Tensor | None = None,
+        pixels: Sequence[Sequence[Tensor]] | None = None,
+        geometry: Tensor | None = None,
         **_: Any,
     ) -> list[Tensor]:
         """Image tokens of each page of the step, whatever their sizes and requests.
 
-        global_view: uint8 (pages, 3, side, side), or a list where sides differ.
-        local_views: uint8 (all pages' views, 3, 640, 640). crop_grid: (pages, 2) on the CPU.
+        pixels: see `view_batches.embed_pages`. geometry: (pages, 4) on the CPU, see `inputs`.
         -> per page (num_image_tokens, hidden_size)
         """
-        if global_view is None or local_views is None or crop_grid is None:
+        if pixels is None or geometry is None:
             return []
-        grids = [CropGrid(*columns_and_rows) for columns_and_rows in crop_grid.tolist()]
-        stacks = [view[None] for view in global_view]
-        stacks += local_views.split([grid.num_views for grid in grids if grid != NO_CROPS])
-        max_pixels = pixels_per_batch(local_views.device)
-        encoded = encode_by_size(self.deepencoder, stacks, max_pixels=max_pixels)
-        locals_in_order = iter(encoded[len(grids) :])
-        return [
-            self.deepencoder.assemble(
-                global_tokens[0], next(locals_in_order) if grid != NO_CROPS else None, grid
-            )
-            for global_tokens, grid in zip(encoded, grids, strict=False)
-        ]
+        encoder = self.deepencoder
+        return embed_pages(
+            encoder,
+            pixels,
+            [as_resolution(row) for row in geometry.tolist()],
+            image_newline=encoder.image_newline,
+            view_seperator=encoder.view_seperator,
+            max_pixels=pixels_per_batch(encoder.image_newline.device),
+        )
 
     def forward(
         self,

@@ -1,13 +1,16 @@
-"""From a page's views and a prompt to what vLLM's engine takes, without a processor in between.
+"""From a page and a prompt to what vLLM's engine takes, without a processor in between.
 
 Everything is counted and checked here, in the API process: an input that does not fit would stop
 the engine for everybody. Knows nothing of requests or of sampling.
 """
 
-import hashlib
+import uuid
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from vllm.inputs import mm_input
 from vllm.inputs.engine import MultiModalInput
@@ -15,11 +18,14 @@ from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems,
 
 from folio.errors import InvalidInputError
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, PIXELS_PER_TOKEN, Resolution
-from folio.preprocessing.transforms import PageViews
+from folio.preprocessing.tiling import CropGrid
+from folio.preprocessing.transforms import PageViews, make_views
 
 IMAGE_TOKEN = "<image>"
 MODALITY = "image"
 MAX_BASE_SIZE = 1280
+# An A4 page at 300 dpi travels as it is; of a larger one the views do, a third of that at most.
+MAX_PAGE_BYTES = 32 * 1024**2
 
 
 class Tokenizer(Protocol):
@@ -34,18 +40,18 @@ class Tokenizer(Protocol):
 
 def build_engine_input(
     tokenizer: Tokenizer,
-    views: PageViews,
+    pixels: Sequence[Tensor],
     prompt: str,
     resolution: Resolution,
     *,
     max_model_len: int,
 ) -> MultiModalInput:
-    """The engine's input for one page. `prompt` holds one `<image>`.
+    """The engine's input for one page. pixels: see `choose_pixels`. `prompt` holds one `<image>`.
 
-    Raises InvalidInputError for a prompt that cannot be served, ValueError for views that are not
-    those of `resolution`.
+    Raises InvalidInputError for a prompt that cannot be served, ValueError for pixels that do not
+    fit `resolution`.
     """
-    check_views(views, resolution)
+    check_pixels(pixels, resolution)
     num_image_tokens = resolution.num_image_tokens
     before, after = encode_prompt(tokenizer, prompt)
     image_token_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
@@ -53,8 +59,10 @@ def build_engine_input(
     check_length(len(token_ids), num_image_tokens, max_model_len)
     return mm_input(
         prompt_token_ids=token_ids,
-        mm_kwargs=as_engine_items(views, resolution),
-        mm_hashes={MODALITY: [hash_views(views, resolution)]},
+        mm_kwargs=as_engine_items(pixels, resolution),
+        # The key in vLLM's encoder cache, which outlives the request. Pages share nothing, and
+        # under a key that comes once no page can ever get another one's text.
+        mm_hashes={MODALITY: [uuid.uuid4().hex]},
         mm_placeholders={MODALITY: [PlaceholderRange(offset=len(before), length=num_image_tokens)]},
     )
 
@@ -79,11 +87,34 @@ def check_length(num_tokens: int, num_image_tokens: int, max_model_len: int) -> 
         )
 
 
-def check_views(views: PageViews, resolution: Resolution) -> None:
-    """The views are exactly what `resolution` says, so that the tokens will be as counted."""
-    size, local_size = resolution.base_size, LOCAL_VIEW_SIZE
+def choose_pixels(
+    image: NDArray[np.uint8], resolution: Resolution, *, resize_on_device: bool
+) -> list[Tensor]:
+    """What travels to the engine core: the page as it is, or its global view and its local views.
+
+    image: uint8 (height, width, 3), upright RGB. resize_on_device: whether the model runs where
+    resizing costs nothing; else it is done here, by Pillow.
+    """
+    if resize_on_device and image.nbytes <= MAX_PAGE_BYTES:
+        return [torch.from_numpy(np.require(image, requirements=("C", "W")))]
+    views = make_views(image, resolution)
+    return [views.global_view, views.local_views]
+
+
+def check_pixels(pixels: Sequence[Tensor], resolution: Resolution) -> None:
+    """A page, or exactly the views that `resolution` says: the tokens will be as counted."""
+    size = resolution.base_size
     if size % PIXELS_PER_TOKEN or not PIXELS_PER_TOKEN <= size <= MAX_BASE_SIZE:
         raise ValueError(f"base_size {size} is no multiple of 64 up to {MAX_BASE_SIZE}")
+    if len(pixels) == 1:
+        height, width = pixels[0].shape[:2]
+        check_tensor(pixels[0], (max(1, height), max(1, width), 3))
+    else:
+        check_views(PageViews(*pixels), resolution)
+
+
+def check_views(views: PageViews, resolution: Resolution) -> None:
+    size, local_size = resolution.base_size, LOCAL_VIEW_SIZE
     check_tensor(views.global_view, (3, size, size))
     num_views = resolution.crop_grid.num_views
     check_tensor(views.local_views, (num_views, 3, local_size, local_size))
@@ -92,34 +123,27 @@ def check_views(views: PageViews, resolution: Resolution) -> None:
 def check_tensor(pixels: Tensor, shape: tuple[int, ...]) -> None:
     if pixels.dtype != torch.uint8 or tuple(pixels.shape) != shape:
         raise ValueError(
-            f"expected uint8 views of shape {shape}, got {pixels.dtype} {tuple(pixels.shape)}"
+            f"expected uint8 pixels of shape {shape}, got {pixels.dtype} {tuple(pixels.shape)}"
         )
 
 
-def as_engine_items(views: PageViews, resolution: Resolution) -> MultiModalKwargsItems:
+def as_engine_items(pixels: Sequence[Tensor], resolution: Resolution) -> MultiModalKwargsItems:
     """One page as the keyword arguments of `embed_multimodal`, pixels as uint8."""
-    grid = resolution.crop_grid
     fields = {
-        "global_view": MultiModalFieldConfig.batched(MODALITY),
-        "local_views": MultiModalFieldConfig.flat_from_sizes(
-            MODALITY, torch.tensor([grid.num_views])
-        ),
-        "crop_grid": MultiModalFieldConfig.batched(MODALITY, keep_on_cpu=True),
+        "pixels": MultiModalFieldConfig.batched(MODALITY),
+        "geometry": MultiModalFieldConfig.batched(MODALITY, keep_on_cpu=True),
     }
-    pixels = {
-        "global_view": views.global_view[None],
-        "local_views": views.local_views,
-        "crop_grid": torch.tensor([[grid.columns, grid.rows]]),
-    }
-    return MultiModalKwargsItems.from_hf_inputs(pixels, fields)
+    # As a list: pages of one size would else be copied together on the host, in the engine's loop.
+    values = {"pixels": [list(pixels)], "geometry": torch.tensor([as_geometry(resolution)])}
+    return MultiModalKwargsItems.from_hf_inputs(values, fields)
 
 
-def hash_views(views: PageViews, resolution: Resolution) -> str:
-    """Key of the page in vLLM's encoder cache, which outlives the request.
+def as_geometry(resolution: Resolution) -> list[int]:
+    grid = resolution.crop_grid
+    return [resolution.base_size, int(resolution.keep_aspect), grid.columns, grid.rows]
 
-    Covers every byte and the geometry: two pages with one key would get one page's text.
-    """
-    digest = hashlib.sha256(repr(resolution).encode())
-    digest.update(views.global_view.contiguous().numpy().data)
-    digest.update(views.local_views.contiguous().numpy().data)
-    return digest.hexdigest()
+
+def as_resolution(geometry: Sequence[int]) -> Resolution:
+    """The inverse of `as_geometry`."""
+    base_size, keep_aspect, columns, rows = geometry
+    return Resolution(base_size, bool(keep_aspect), CropGrid(columns, rows))

@@ -8,6 +8,7 @@ profile run, and `vllm serve` users, who get gundam unless they say
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from PIL import Image
 from transformers import BatchFeature
 from typing_extensions import override
@@ -23,7 +24,7 @@ from vllm.multimodal.processing import (
 )
 from vllm.transformers_utils.configs.deepseek_vl2 import DeepseekVLV2Config
 
-from folio.model.inputs import IMAGE_TOKEN, MODALITY, build_engine_input
+from folio.model.inputs import IMAGE_TOKEN, MODALITY, build_engine_input, choose_pixels
 from folio.preprocessing.resolution import (
     LOCAL_VIEW_SIZE,
     Mode,
@@ -31,7 +32,6 @@ from folio.preprocessing.resolution import (
     resolve,
 )
 from folio.preprocessing.tiling import DEFAULT_MAX_CROPS
-from folio.preprocessing.transforms import make_views
 
 
 class DeepseekOCRProcessingInfo(BaseProcessingInfo):
@@ -92,7 +92,7 @@ class DeepseekOCRMultiModalProcessor(BaseMultiModalProcessor[DeepseekOCRProcessi
         )
         return build_engine_input(
             self.info.get_tokenizer(),
-            make_views(page, resolution),
+            choose_pixels(page, resolution, resize_on_device=bool(torch.cuda.device_count())),
             self.prompt_text(inputs.prompt),
             resolution,
             max_model_len=self.info.ctx.model_config.max_model_len,

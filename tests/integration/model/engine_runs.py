@@ -27,11 +27,15 @@ REPOSITORY = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Page:
-    """A picture to read, and the request's no-repeat rule."""
+    """A picture to read, and the request's no-repeat rule.
+
+    as_it_is: the page itself goes to the model, as with a GPU, and not its views.
+    """
 
     path: str
     mode: str
     no_repeat_ngram: dict | None = None
+    as_it_is: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,7 @@ class Job:
 class PageRun:
     """What the engine made of a page.
 
-    logprobs: of the five likeliest tokens at each step. embeddings: (image tokens, hidden), there
-    if all pages of the job differ, because the engine encodes a page once.
+    logprobs: of the five likeliest tokens at each step. embeddings: (image tokens, hidden).
     """
 
     prompt_token_ids: list[int]
@@ -197,13 +200,12 @@ def engine_input(job, engine, page):
     tokenizer = engine.get_tokenizer()
     if job.vllms_own:
         return {"prompt": tokenizer.bos_token + PROMPT, "multi_modal_data": {"image": image}}
-    from folio.model.inputs import build_engine_input
+    from folio.model.inputs import build_engine_input, choose_pixels
     from folio.preprocessing.resolution import Mode, resolve
-    from folio.preprocessing.transforms import make_views
 
     resolution = resolve(Mode(page.mode), *image.size)
-    views = make_views(np.array(image), resolution)
-    return build_engine_input(tokenizer, views, PROMPT, resolution, max_model_len=MAX_MODEL_LEN)
+    pixels = choose_pixels(np.array(image), resolution, resize_on_device=page.as_it_is)
+    return build_engine_input(tokenizer, pixels, PROMPT, resolution, max_model_len=MAX_MODEL_LEN)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ LINES = ("The quick brown fox", "jumps over the lazy dog", "No. 4711")
 REPEATING_LINES = ("day by day by day by day",) * 4
 CAREFUL_MODES = ("base", "gundam")
 RULE = {"ngram_size": 4, "window_size": 90}
+# (mode, size, lines, rule, whether the page itself goes to the model, to be resized there)
 KINDS = [
-    ("small", (640, 640), LINES, None),
-    ("gundam", (700, 1280), LINES, None),
-    ("small", (640, 640), REPEATING_LINES, RULE),
-    ("tiny", (500, 500), LINES, None),
-    ("small", (640, 640), REPEATING_LINES, None),
-    ("base", (800, 600), LINES, None),
+    ("small", (640, 640), LINES, None, False),
+    ("gundam", (700, 1280), LINES, None, False),
+    ("small", (640, 640), REPEATING_LINES, RULE, False),
+    ("tiny", (500, 500), LINES, None, True),
+    ("small", (640, 640), REPEATING_LINES, None, False),
+    ("base", (800, 600), LINES, None, True),
+    ("gundam", (700, 1280), LINES, None, True),
 ]
 
 
@@ -37,10 +39,10 @@ def runs(tmp_path_factory):
     """(together, alone) for each page."""
     folder = tmp_path_factory.mktemp("pages")
     pages = []
-    for number, (mode, size, lines, rule) in enumerate(KINDS):
+    for number, (mode, size, lines, rule, as_it_is) in enumerate(KINDS):
         path = folder / f"{number}.png"
         print_lines(path, size, lines)
-        pages.append(Page(str(path), mode, rule))
+        pages.append(Page(str(path), mode, rule, as_it_is))
     job = Job(model=str(NANO), pages=pages, one_by_one_too=True, max_tokens=66)
     results = run_engine(job, folder)
     return list(zip(results[: len(pages)], results[len(pages) :], strict=True))
@@ -74,3 +76,7 @@ def test_the_rule_keeps_its_request_from_repeating_itself(runs):
 def test_the_rule_of_one_request_leaves_the_others_alone(runs):
     assert letters(runs[4][0].text).startswith(letters("".join(REPEATING_LINES[:2])))
     assert repeated_ngrams(runs[4][0].token_ids, RULE["ngram_size"]) > 0
+
+
+def test_a_page_resized_by_the_model_reads_as_one_resized_before(runs):
+    assert runs[6][0].text == runs[1][0].text

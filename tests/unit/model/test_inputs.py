@@ -9,8 +9,7 @@ import torch
 
 from folio.errors import InvalidInputError
 from folio.preprocessing.resolution import Mode, Resolution, resolve
-from folio.preprocessing.tiling import CropGrid
-from folio.preprocessing.transforms import PageViews, make_views
+from folio.preprocessing.transforms import make_views
 
 IMAGE_TOKEN_ID = 3
 PROMPT = "<image>\nFree OCR."
@@ -43,11 +42,11 @@ def page_and_resolution(mode=Mode.GUNDAM, width=700, height=1280, seed=0):
     return page, resolve(mode, width, height)
 
 
-def build(inputs, prompt=PROMPT, mode=Mode.GUNDAM, max_model_len=MAX_MODEL_LEN):
+def build(inputs, prompt=PROMPT, mode=Mode.GUNDAM, max_model_len=MAX_MODEL_LEN, on_device=False):
     page, resolution = page_and_resolution(mode)
-    views = make_views(page, resolution)
+    pixels = inputs.choose_pixels(page, resolution, resize_on_device=on_device)
     return inputs.build_engine_input(
-        CharacterTokenizer(), views, prompt, resolution, max_model_len=max_model_len
+        CharacterTokenizer(), pixels, prompt, resolution, max_model_len=max_model_len
     )
 
 
@@ -68,13 +67,44 @@ def test_text_may_stand_before_the_image(inputs):
     assert engine_input["prompt_token_ids"][4 : 4 + 73] == [IMAGE_TOKEN_ID] * 73
 
 
-def test_pixels_travel_as_bytes(inputs):
-    (item,) = build(inputs)["mm_kwargs"]["image"]
-    data = item.get_data()
-    assert data["global_view"].dtype == data["local_views"].dtype == torch.uint8
-    assert data["global_view"].shape == (3, 1024, 1024)
-    assert data["local_views"].shape == (2, 3, 640, 640)
-    assert data["crop_grid"].tolist() == [1, 2]
+def sent(engine_input):
+    (item,) = engine_input["mm_kwargs"]["image"]
+    return item.get_data()
+
+
+def test_views_travel_as_bytes(inputs):
+    data = sent(build(inputs))
+    global_view, local_views = data["pixels"]
+    assert global_view.dtype == local_views.dtype == torch.uint8
+    assert global_view.shape == (3, 1024, 1024)
+    assert local_views.shape == (2, 3, 640, 640)
+    assert data["geometry"].tolist() == [1024, 1, 1, 2]
+
+
+def test_a_page_that_is_resized_by_the_device_travels_as_it_is(inputs):
+    page, _ = page_and_resolution()
+    (pixels,) = sent(build(inputs, on_device=True))["pixels"]
+    assert torch.equal(pixels, torch.from_numpy(page))
+
+
+def test_of_a_large_photo_the_views_travel(inputs):
+    resolution = resolve(Mode.GUNDAM, 3000, 4000)
+    photo = np.zeros((4000, 3000, 3), dtype=np.uint8)
+    pixels = inputs.choose_pixels(photo, resolution, resize_on_device=True)
+    assert sum(tensor.nbytes for tensor in pixels) < photo.nbytes / 3
+
+
+def test_a_page_that_must_not_be_written_to_is_taken(inputs):
+    page, resolution = page_and_resolution()
+    page.flags.writeable = False
+    (pixels,) = inputs.choose_pixels(page, resolution, resize_on_device=True)
+    assert torch.equal(pixels, torch.from_numpy(page.copy()))
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_model_gets_the_resolution_that_was_counted(inputs, mode):
+    data = sent(build(inputs, mode=mode))
+    assert inputs.as_resolution(data["geometry"].tolist()) == resolve(mode, 700, 1280)
 
 
 @pytest.mark.parametrize("prompt", ["", "Free OCR.", "<image><image>", "<IMAGE>"])
@@ -102,34 +132,31 @@ def test_a_prompt_that_leaves_no_room_is_refused(inputs):
 def test_views_that_are_not_those_of_the_resolution_are_refused(inputs, change):
     page, resolution = page_and_resolution()
     views = replace(make_views(page, resolution), **change)
-    with pytest.raises(ValueError, match="expected uint8 views"):
-        inputs.check_views(views, resolution)
+    with pytest.raises(ValueError, match="expected uint8 pixels"):
+        inputs.check_pixels([views.global_view, views.local_views], resolution)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        torch.zeros(10, 10, 3),
+        torch.zeros(10, 10, 4, dtype=torch.uint8),
+        torch.zeros(0, 10, 3, dtype=torch.uint8),
+        torch.zeros(10, 10, dtype=torch.uint8),
+    ],
+)
+def test_what_is_no_page_is_refused(inputs, page):
+    with pytest.raises(ValueError, match="expected uint8 pixels"):
+        inputs.check_pixels([page], resolve(Mode.TINY, 10, 10))
 
 
 @pytest.mark.parametrize("base_size", [0, 63, 1000, 1344, -64])
 def test_sizes_that_the_tower_does_not_take_are_refused(inputs, base_size):
-    views = PageViews(torch.zeros(0), torch.zeros(0))
+    page = torch.zeros(10, 10, 3, dtype=torch.uint8)
     with pytest.raises(ValueError, match="base_size"):
-        inputs.check_views(views, Resolution(base_size, keep_aspect=True))
+        inputs.check_pixels([page], Resolution(base_size, keep_aspect=True))
 
 
-def test_the_hash_covers_every_view_and_the_geometry(inputs):
-    page, resolution = page_and_resolution()
-    views = make_views(page, resolution)
-    other_global, other_local = views.global_view.clone(), views.local_views.clone()
-    other_global[2, -1, -1] ^= 1
-    other_local[1, 2, -1, -1] ^= 1
-    turned = replace(resolution, crop_grid=CropGrid(2, 1))
-    hashes = {
-        inputs.hash_views(views, resolution),
-        inputs.hash_views(replace(views, global_view=other_global), resolution),
-        inputs.hash_views(replace(views, local_views=other_local), resolution),
-        inputs.hash_views(views, turned),
-    }
-    assert len(hashes) == 4
-
-
-def test_the_same_page_has_the_same_hash(inputs):
-    page, resolution = page_and_resolution()
-    first, second = (make_views(page.copy(), resolution) for _ in range(2))
-    assert inputs.hash_views(first, resolution) == inputs.hash_views(second, resolution)
+def test_no_two_requests_share_a_key_in_the_encoder_cache(inputs):
+    keys = {build(inputs, mode=Mode.TINY)["mm_hashes"]["image"][0] for _ in range(100)}
+    assert len(keys) == 100
