@@ -34,6 +34,7 @@ from folio.model.processing import (
     DeepseekOCRMultiModalProcessor,
     DeepseekOCRProcessingInfo,
 )
+from folio.model.tower import Tower, TowerOptions
 from folio.model.view_batches import embed_pages, pixels_per_batch
 
 
@@ -70,6 +71,9 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Supports
         )
         with self._mark_tower_model(vllm_config, "image"):
             self.deepencoder = DeepEncoder(self.encoder_config)
+        self.tower = Tower(
+            self.deepencoder, TowerOptions.from_config(vllm_config.additional_config)
+        )
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -94,7 +98,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Supports
             return []
         encoder = self.deepencoder
         return embed_pages(
-            encoder,
+            self.tower,
             pixels,
             [as_resolution(row) for row in geometry.tolist()],
             image_newline=encoder.image_newline,

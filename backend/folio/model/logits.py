@@ -96,8 +96,9 @@ class HostNoRepeatNgram:
         rows = np.array([request.row for request in self.requests.values()])
         which, token_ids = self.ring.find_banned(rows)
         if len(which):
-            index = torch.from_numpy(np.array(list(self.requests))[which]).to(logits.device)
-            logits[index, torch.from_numpy(token_ids).to(logits.device)] = -torch.inf
+            places = np.stack([np.array(list(self.requests))[which], token_ids])
+            index, tokens = upload(torch.from_numpy(places), logits.device)
+            logits[index, tokens] = -torch.inf
 
     def read_new_tokens(self) -> None:
         """Take over what vLLM appended since the last step: one token, as a rule."""
@@ -113,6 +114,13 @@ class HostNoRepeatNgram:
                 self.ring.refill(row, known_tokens(output))
         if rows:
             self.ring.append(rows, token_ids)
+
+
+def upload(values: Tensor, device: torch.device) -> Tensor:
+    """To the device without waiting for what it still computes."""
+    if device.type == "cuda":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
 
 
 def known_tokens(output: list[int]) -> list[int]:

@@ -79,8 +79,9 @@ def test_folded_positions_equal_a_written_out_bias(size, trained_size):
     torch.nn.init.normal_(attention.rel_pos_w)
     x = torch.randn(2, size, size, 24)
     one_hot = one_hot_rows_and_columns(size, HEAD_DIM_MULTIPLE, like=x)
+    positions = attention.positions(size, one_hot)
     expected = naive_relative_attention(attention, x)
-    torch.testing.assert_close(attention(x, one_hot), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(attention(x, positions), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("grid_size", [14, 20, 40])
@@ -119,6 +120,16 @@ def test_half_precision_stays_close(encoder, dtype, tolerance):
     exact = encoder.encode(pixels)
     assert tokens.dtype == dtype
     assert (tokens.float() - exact).norm() / exact.norm() < tolerance
+
+
+def test_a_frozen_encoder_encodes_the_same(encoder):
+    frozen = DeepEncoder(encoder.config)
+    frozen.load_state_dict(encoder.state_dict())
+    frozen.freeze()
+    with torch.no_grad():
+        for side in (128, 256, 128):
+            pixels = random_pixels(2, side)
+            assert torch.equal(frozen.encode(pixels), encoder.encode(pixels))
 
 
 def test_every_parameter_gets_a_gradient(encoder):

@@ -22,6 +22,7 @@ class ClipEmbeddings(nn.Module):
         self.grid_size = config.grid_size
         self.class_embedding = nn.Parameter(torch.randn(config.width))
         self.position_embedding = nn.Embedding(config.grid_size**2 + 1, config.width)
+        self.frozen: dict[int, Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         # (views, width, grid, grid) -> (views, 1 + grid**2, width)
@@ -31,6 +32,14 @@ class ClipEmbeddings(nn.Module):
         return torch.cat([class_tokens, tokens], dim=1) + self.positions(size)
 
     def positions(self, size: int) -> Tensor:
+        """For views of size x size tokens; kept once the weights are `frozen`."""
+        if self.frozen is None:
+            return self.compute_positions(size)
+        if size not in self.frozen:
+            self.frozen[size] = self.compute_positions(size)
+        return self.frozen[size]
+
+    def compute_positions(self, size: int) -> Tensor:
         """(1 + size**2, width): the class token's position, then the grid's, row by row."""
         table = self.position_embedding.weight
         grid = table[1:].view(1, self.grid_size, self.grid_size, -1)

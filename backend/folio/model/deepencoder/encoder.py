@@ -36,6 +36,16 @@ class DeepEncoder(nn.Module):
 
     encode = forward
 
+    def freeze(self) -> None:
+        """The weights stay as they are: what follows from them alone is computed once per size."""
+        self.sam_model.frozen = {}
+        self.vision_model.embeddings.frozen = {}
+
+    def use_fused_attention(self) -> None:
+        """In SAM's global layers: see `kernels.attention`."""
+        for block in self.sam_model.global_blocks:
+            block.attn.fused = True
+
     def prepare(self, pixels: Tensor) -> Tensor:
         """uint8 -> normalised; in either case in the parameters' dtype."""
         dtype = self.image_newline.dtype

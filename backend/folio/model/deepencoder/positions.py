@@ -1,8 +1,22 @@
 """Position tables, resized from the size they were trained at to the size of the view."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+
+class GridPositions(NamedTuple):
+    """What one attention layer knows of the distances on a grid of `size` x `size` tokens.
+
+    rows, columns: (query, key, head_dim), see `relative_table`. one_hot: (size**2, columns), see
+    `one_hot_rows_and_columns`.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    one_hot: Tensor
 
 
 def resize_position_grid(grid: Tensor, size: int) -> Tensor:

@@ -4,12 +4,15 @@ Source: the published checkpoint (`sam_model.*`) and "Segment Anything", appendi
 are checkpoint keys.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from folio.model.deepencoder.config import MLP_RATIO, PATCH_SIZE, WINDOW_SIZE, SamConfig
 from folio.model.deepencoder.positions import (
+    GridPositions,
     one_hot_rows_and_columns,
     relative_table,
     resize_position_grid,
@@ -18,6 +21,13 @@ from folio.model.deepencoder.positions import (
 NORM_EPS = 1e-6
 # Fused attention kernels want the head dimension to be a multiple of this. (Heads themselves are.)
 HEAD_DIM_MULTIPLE = 8
+
+
+class SamPositions(NamedTuple):
+    """What the encoder knows of places on a grid of one size. absolute: (1, size, size, width)."""
+
+    absolute: Tensor
+    of_blocks: list[GridPositions]
 
 
 class PatchEmbed(nn.Module):
@@ -39,25 +49,54 @@ class RelativeAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.head_dim = width // num_heads
+        self.fused = False
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid_size - 1, self.head_dim))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid_size - 1, self.head_dim))
 
-    def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
-        """x: (batch, size, size, width). one_hot: (size**2, columns), see `fold_positions`."""
+    def positions(self, size: int, one_hot: Tensor) -> GridPositions:
+        """For a grid of this size. Computed from the parameters, so that they train."""
+        rows, columns = (relative_table(table, size) for table in (self.rel_pos_h, self.rel_pos_w))
+        return GridPositions(rows, columns, one_hot)
+
+    def forward(self, x: Tensor, positions: GridPositions) -> Tensor:
+        """x: (batch, size, size, width)."""
         batch, size, _, width = x.shape
         qkv = self.qkv(x).view(batch, size * size, 3, self.num_heads, self.head_dim)
+        attend = self.attend_fused if self.fused else self.attend_folded
+        return self.proj(attend(qkv, positions, size).view(batch, size, size, width))
+
+    def attend_folded(self, qkv: Tensor, positions: GridPositions, size: int) -> Tensor:
+        """(batch, size**2, 3, heads, head_dim) -> (batch, size**2, width), by torch's attention."""
         # (batch, heads, size**2, head_dim) each
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        query, key = self.fold_positions(query, key, one_hot, size)
+        query, key = self.fold_positions(query, key, positions, size)
         value = functional.pad(value, (0, query.shape[-1] - self.head_dim))
         out = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
-        out = out[..., : self.head_dim].transpose(1, 2).reshape(batch, size, size, width)
-        return self.proj(out)
+        return out[..., : self.head_dim].transpose(1, 2).flatten(2)
+
+    def attend_fused(self, qkv: Tensor, positions: GridPositions, size: int) -> Tensor:
+        """The same by a kernel of ours: for GPUs, and without gradients."""
+        from folio.model.kernels.attention import attend_on_grid  # noqa: PLC0415
+
+        query, key, value = qkv.unbind(2)
+        rows, columns = self.position_scores(query.transpose(1, 2), positions, size)
+        return attend_on_grid(query, key, value, rows.flatten(2, 3), columns.flatten(2, 3))
+
+    def position_scores(
+        self, query: Tensor, positions: GridPositions, size: int
+    ) -> tuple[Tensor, Tensor]:
+        """The query's product with every row and with every column of the grid.
+
+        query: (batch, heads, size**2, head_dim) -> twice (batch, heads, size, size, size)
+        """
+        grid = query.unflatten(2, (size, size))
+        rows = torch.einsum("bnhwc,hkc->bnhwk", grid, positions.rows)
+        return rows, torch.einsum("bnhwc,wkc->bnhwk", grid, positions.columns)
 
     def fold_positions(
-        self, query: Tensor, key: Tensor, one_hot: Tensor, size: int
+        self, query: Tensor, key: Tensor, positions: GridPositions, size: int
     ) -> tuple[Tensor, Tensor]:
         """Widen query and key so that their plain product is the score with positions.
 
@@ -66,9 +105,8 @@ class RelativeAttention(nn.Module):
         That keeps the (size**2, size**2) bias from ever being stored, and fused kernels usable.
         """
         batch, heads, _, head_dim = query.shape
-        grid = query.view(batch, heads, size, size, head_dim)
-        rows = torch.einsum("bnhwc,hkc->bnhwk", grid, relative_table(self.rel_pos_h, size))
-        columns = torch.einsum("bnhwc,wkc->bnhwk", grid, relative_table(self.rel_pos_w, size))
+        rows, columns = self.position_scores(query, positions, size)
+        one_hot = positions.one_hot
         zeros = query.new_zeros(()).expand(batch, heads, size**2, one_hot.shape[-1] - 2 * size)
         scaled = query * head_dim**-0.5
         wide_query = torch.cat([scaled, rows.flatten(2, 3), columns.flatten(2, 3), zeros], dim=-1)
@@ -100,15 +138,15 @@ class SamBlock(nn.Module):
         self.norm2 = nn.LayerNorm(config.width, eps=NORM_EPS)
         self.mlp = Mlp(config.width)
 
-    def forward(self, x: Tensor, one_hot: Tensor) -> Tensor:
+    def forward(self, x: Tensor, positions: GridPositions) -> Tensor:
         """x: (views, grid, grid, width)."""
-        x = x + self.attend(self.norm1(x), one_hot)
+        x = x + self.attend(self.norm1(x), positions)
         return x + self.mlp(self.norm2(x))
 
-    def attend(self, x: Tensor, one_hot: Tensor) -> Tensor:
+    def attend(self, x: Tensor, positions: GridPositions) -> Tensor:
         if self.is_global:
-            return self.attn(x, one_hot)
-        windows = self.attn(split_into_windows(x), one_hot)
+            return self.attn(x, positions)
+        windows = self.attn(split_into_windows(x), positions)
         return join_windows(windows, grid_size=x.shape[1])
 
 
@@ -169,6 +207,7 @@ class SamEncoder(nn.Module):
         )
         self.net_2 = nn.Conv2d(neck_width, first, kernel_size=3, stride=2, padding=1, bias=False)
         self.net_3 = nn.Conv2d(first, second, kernel_size=3, stride=2, padding=1, bias=False)
+        self.frozen: dict[int, SamPositions] | None = None
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (views, 3, side, side), normalised -> (views, channels, side/64, side/64)."""
@@ -177,13 +216,36 @@ class SamEncoder(nn.Module):
     def encode_patches(self, pixels: Tensor) -> Tensor:
         """Features per patch before the compressor: (views, side/16, side/16, width)."""
         x = self.patch_embed(pixels)
-        grid_size = x.shape[1]
-        x = x + resize_position_grid(self.pos_embed, grid_size)
-        one_hot_global = one_hot_rows_and_columns(grid_size, HEAD_DIM_MULTIPLE, like=x)
-        one_hot_window = one_hot_rows_and_columns(WINDOW_SIZE, HEAD_DIM_MULTIPLE, like=x)
-        for block in self.blocks:
-            x = block(x, one_hot_global if block.is_global else one_hot_window)
+        positions = self.positions(x.shape[1])
+        x = x + positions.absolute
+        for block, of_block in zip(self.blocks, positions.of_blocks, strict=True):
+            x = block(x, of_block)
         return x
+
+    @property
+    def global_blocks(self) -> list[SamBlock]:
+        return [block for block in self.blocks if isinstance(block, SamBlock) and block.is_global]
+
+    def positions(self, grid_size: int) -> SamPositions:
+        """For views of grid_size x grid_size patches; kept once the weights are `frozen`."""
+        if self.frozen is None:
+            return self.compute_positions(grid_size)
+        if grid_size not in self.frozen:
+            self.frozen[grid_size] = self.compute_positions(grid_size)
+        return self.frozen[grid_size]
+
+    def compute_positions(self, grid_size: int) -> SamPositions:
+        absolute = resize_position_grid(self.pos_embed, grid_size)
+        one_hot = {
+            size: one_hot_rows_and_columns(size, HEAD_DIM_MULTIPLE, like=absolute)
+            for size in (grid_size, WINDOW_SIZE)
+        }
+        of_blocks = []
+        for block in self.blocks:
+            assert isinstance(block, SamBlock)
+            size = grid_size if block.is_global else WINDOW_SIZE
+            of_blocks.append(block.attn.positions(size, one_hot[size]))
+        return SamPositions(absolute, of_blocks)
 
     def compress(self, patches: Tensor) -> Tensor:
         """(views, grid, grid, width) -> (views, channels, grid/4, grid/4)."""

@@ -1,0 +1,130 @@
+"""The DeepEncoder as an engine runs it: with weights that stay, compiled, replayed as CUDA graphs.
+
+What a GPU gains from is a choice (`TowerOptions`); a CPU runs the plain modules.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor
+
+from folio.model.deepencoder import DeepEncoder
+
+CONFIG_KEY = "folio_tower"  # in vLLM's additional_config
+VIEW_SIDES = (512, 640, 1024, 1280)
+# Larger batches keep a GPU busy by themselves.
+GRAPH_SIZES = (1, 2, 4, 6, 8)
+MAX_GRAPH_PIXELS = 8 * 1024**2
+# Of one block's code: two kinds, four sides, one view, some views.
+_MAX_VARIANTS = 32
+
+
+@dataclass(frozen=True)
+class TowerOptions:
+    """attention: of SAM's global layers, by torch's attention with positions folded in, or by our
+    own kernel. compiled: each block by torch.compile. cuda_graphs: for few views at once."""
+
+    attention: Literal["folded", "fused"] = "folded"
+    compiled: bool = False
+    cuda_graphs: bool = False
+
+    @classmethod
+    def from_config(cls, additional_config: object) -> Self:
+        """From vLLM's additional_config, which may be anything."""
+        if not isinstance(additional_config, Mapping):
+            return cls()
+        return cls(**additional_config.get(CONFIG_KEY, {}))
+
+
+class Tower:
+    """Encodes views: uint8 (views, 3, side, side) -> (views, (side/64)**2, hidden_size)."""
+
+    def __init__(self, encoder: DeepEncoder, options: TowerOptions) -> None:
+        self._encoder = encoder
+        self._options = options
+        self._encode: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """The first call, which is vLLM's profile run, prepares."""
+        if self._encode is None:
+            self._encode = self._prepare(views.is_cuda)
+        return self._encode(views)
+
+    def _prepare(self, is_cuda: bool) -> Callable[[Tensor], Tensor]:
+        encoder, options = self._encoder, self._options
+        encoder.freeze()
+        if not is_cuda:
+            return encoder
+        if options.attention == "fused":
+            encoder.use_fused_attention()
+        if options.compiled:
+            compile_blocks(encoder)
+        if not options.cuda_graphs:
+            return encoder
+        graphs = EncoderGraphs(encoder, encoder.image_newline.device)
+        graphs.capture_all()
+        return graphs
+
+
+def compile_blocks(encoder: DeepEncoder) -> None:
+    """Block by block: all blocks of a kind share what was compiled for one."""
+    torch._dynamo.config.recompile_limit = _MAX_VARIANTS
+    blocks: list[Any] = [*encoder.sam_model.blocks, *encoder.vision_model.transformer.layers]
+    for block in blocks:
+        block.compile()
+
+
+@dataclass(frozen=True, eq=False)
+class CapturedBatch:
+    """One graph with the places that it reads from and writes to."""
+
+    graph: torch.cuda.CUDAGraph
+    views: Tensor
+    tokens: Tensor
+
+
+class EncoderGraphs:
+    """Replays graphs for few views, padded to the next size; runs the encoder for many."""
+
+    def __init__(self, encode: Callable[[Tensor], Tensor], device: torch.device) -> None:
+        self._encode = encode
+        self._device = device
+        self._pool = torch.cuda.graph_pool_handle()
+        self._captured: dict[tuple[int, int], CapturedBatch] = {}
+
+    def capture_all(self) -> None:
+        """The largest first: the smaller ones then fit into its memory."""
+        for side, size in sorted(product(VIEW_SIDES, GRAPH_SIZES), key=_num_pixels, reverse=True):
+            if _num_pixels((side, size)) <= MAX_GRAPH_PIXELS:
+                self._captured[side, size] = self._capture(side, size)
+
+    def _capture(self, side: int, size: int) -> CapturedBatch:
+        views = torch.zeros((size, 3, side, side), dtype=torch.uint8, device=self._device)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):  # what is made at the first run must not be in the graph
+            for _ in range(2):
+                self._encode(views)
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool):
+            tokens = self._encode(views)
+        return CapturedBatch(graph, views, tokens)
+
+    def __call__(self, views: Tensor) -> Tensor:
+        num_views, side = views.shape[0], views.shape[-1]
+        sizes = (size for size in GRAPH_SIZES if size >= num_views)
+        captured = self._captured.get((side, next(sizes, 0)))
+        if captured is None:
+            return self._encode(views)
+        captured.views[:num_views].copy_(views)
+        captured.graph.replay()
+        return captured.tokens[:num_views].clone()  # the next replay writes over it
+
+
+def _num_pixels(batch: tuple[int, int]) -> int:
+    side, size = batch
+    return size * side**2
