@@ -1,0 +1,1 @@
+"""Folio beside the best stock `vllm serve`, on one card, in one run: `python -m bench.speed`."""

@@ -1,0 +1,124 @@
+"""`folio serve` for measuring: answers of full length, and a clock at every stage.
+
+Only here can answers be made to ignore their end: the service itself has no such setting.
+"""
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from folio.api.app import create_app
+from folio.config import EngineSettings, Settings
+from folio.engine.base import GenerationOutput, GenerationRequest
+from folio.engine.vllm_direct import VllmEngine
+from folio.logging import configure_logging
+
+if TYPE_CHECKING:
+    from vllm.sampling_params import SamplingParams
+
+Receive = Callable[[], Awaitable[Any]]
+
+_arrived: ContextVar[float] = ContextVar("arrived")
+
+
+class Stages:
+    """Milliseconds of each request by stage."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, name: str, start: float, end: float) -> None:
+        self.milliseconds[name].append(1000 * (end - start))
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        return {
+            name: {
+                "p50": statistics.median(values),
+                "p99": sorted(values)[round(0.99 * (len(values) - 1))],
+                "mean": statistics.fmean(values),
+            }
+            for name, values in self.milliseconds.items()
+        }
+
+
+class MeasuredEngine(VllmEngine):
+    """Writes every answer to its full length and notes when things happen."""
+
+    def __init__(self, settings: EngineSettings, stages: Stages) -> None:
+        super().__init__(settings)
+        self._stages = stages
+
+    def _sampling_params(self, *arguments: Any) -> "SamplingParams":
+        params = super()._sampling_params(*arguments)
+        params.ignore_eos = True
+        return params
+
+    def _build_input(self, *arguments: Any) -> Any:
+        started = time.monotonic()
+        engine_input = super()._build_input(*arguments)
+        self._stages.add("build_input", started, time.monotonic())
+        return engine_input
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
+        arrived, asked = _arrived.get(), time.monotonic()
+        self._stages.add("receive_and_decode_file", arrived, asked)
+        first: float | None = None
+        async with aclosing(super().generate(request)) as outputs:
+            async for output in outputs:
+                now = time.monotonic()
+                if first is None:
+                    first = now
+                    self._stages.add("input_to_first_token", asked, now)
+                    self._stages.add("first_token", arrived, now)
+                yield output
+                if output.finish_reason and output.completion_tokens > 1:
+                    self._stages.add("decode", first, now)
+                    per_token = (now - first) / (output.completion_tokens - 1)
+                    self._stages.add("decode_step", 0, per_token)
+
+
+class ArrivalClock:
+    """Notes when a request's head came in."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
+        _arrived.set(time.monotonic())
+        await self._app(scope, receive, send)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    stages = Stages()
+    app = create_app(settings, MeasuredEngine(settings.engine, stages))
+    app.add_middleware(ArrivalClock)
+
+    async def read() -> dict[str, dict[str, float]]:
+        return stages.summary()
+
+    async def reset() -> None:
+        stages.milliseconds.clear()
+
+    # Before the web page, which answers every other address.
+    app.router.add_api_route("/bench/stages", read)
+    app.router.add_api_route("/bench/reset", reset, methods=["POST"])
+    app.router.routes[:0] = [app.router.routes.pop(), app.router.routes.pop()]
+    return app
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logging(settings.server.log_level)
+    server = settings.server
+    uvicorn.run(make_app(settings), host=server.host, port=server.port, log_config=None)
+
+
+if __name__ == "__main__":
+    main()
