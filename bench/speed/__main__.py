@@ -2,6 +2,7 @@
 
     python -m bench.speed                                    # everything; hours on a slow machine
     python -m bench.speed --only folio --concurrency 192     # a part, into the same JSON
+    python -m bench.speed --only front --nano                # the front end; needs no GPU
     python -m bench.speed --report                           # the table of what is there
 
 Full-size model with random weights, the same generated pages, answers of the same length, the same
@@ -27,7 +28,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=SERVERS, nargs="+", default=list(SERVERS))
+    parser.add_argument("--only", choices=SERVERS, nargs="+", default=["stock", "folio"])
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 192])
     parser.add_argument("--tokens", type=int, nargs="+", default=[512], help="of each answer")
     parser.add_argument("--passes", type=int, default=3)

@@ -1,8 +1,10 @@
 """`folio serve` for measuring: answers of full length, and a clock at every stage.
 
-Only here can answers be made to ignore their end: the service itself has no such setting.
+Only here can answers be made to ignore their end: the service itself has no such setting. With
+BENCH_INSTANT=1 the engine answers at once: what is left is the front end.
 """
 
+import os
 import statistics
 import time
 from collections import defaultdict
@@ -16,7 +18,7 @@ from fastapi import FastAPI
 
 from folio.api.app import create_app
 from folio.config import EngineSettings, Settings
-from folio.engine.base import GenerationOutput, GenerationRequest
+from folio.engine.base import EngineState, EngineStatus, GenerationOutput, GenerationRequest
 from folio.engine.vllm_direct import VllmEngine
 from folio.logging import configure_logging
 
@@ -84,6 +86,24 @@ class MeasuredEngine(VllmEngine):
                     self._stages.add("decode_step", 0, per_token)
 
 
+class InstantEngine:
+    """Takes a page the way that the real one does, and has its text at once."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self.status = EngineStatus(EngineState.HEALTHY, "instant")
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
+        self._stages.add("receive_and_decode_file", _arrived.get(), time.monotonic())
+        num_tokens = request.max_tokens or 512
+        image_tokens = request.resolution.num_image_tokens
+        yield GenerationOutput("word " * num_tokens, image_tokens, image_tokens, num_tokens, "stop")
+
+
 class ArrivalClock:
     """Notes when a request's head came in."""
 
@@ -97,7 +117,9 @@ class ArrivalClock:
 
 def make_app(settings: Settings) -> FastAPI:
     stages = Stages()
-    app = create_app(settings, MeasuredEngine(settings.engine, stages))
+    is_instant = bool(os.environ.get("BENCH_INSTANT"))
+    engine = InstantEngine(stages) if is_instant else MeasuredEngine(settings.engine, stages)
+    app = create_app(settings, engine)
     app.add_middleware(ArrivalClock)
 
     async def read() -> dict[str, dict[str, float]]:

@@ -132,7 +132,14 @@ class Folio(ServerKind):
         return Call("/api/ocr/image", fields=fields, file=str(page))
 
 
-SERVERS: dict[str, ServerKind] = {"stock": Stock(), "folio": Folio()}
+class FrontEnd(Folio):
+    """Folio's own part alone: an engine that answers at once."""
+
+    def environment(self, options: ServerOptions) -> Mapping[str, str]:
+        return {**super().environment(options), "BENCH_INSTANT": "1"}
+
+
+SERVERS: dict[str, ServerKind] = {"stock": Stock(), "folio": Folio(), "front": FrontEnd()}
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,16 @@ def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
     return {
         "gpu_memory_utilization": plan.gpu_memory_utilization.value,
         "enforce_eager": bool(settings.enforce_eager),
+        "additional_config": {"folio_tower": tower_options(settings)},
+    }
+
+
+def tower_options(settings: EngineSettings) -> dict[str, Any]:
+    """The fields of `folio.model.tower.TowerOptions`."""
+    return {
+        "attention": settings.tower_attention,
+        "compiled": settings.tower_compiled,
+        "cuda_graphs": settings.tower_cuda_graphs,
     }
 
 
@@ -121,13 +131,20 @@ def prepare_environment() -> None:
     if logs_json():
         # Holds in vLLM's child processes too, which have a log of their own.
         defaults["VLLM_LOGGING_CONFIG_PATH"] = str(_JSON_LOGGING)
-    if not has_gpu():
+    if has_gpu():
+        defaults["VLLM_TUNED_CONFIG_FOLDER"] = str(_moe_configs())
+    else:
         defaults |= cpu_environment(os.cpu_count() or 1)
     for name, value in defaults.items():
         if name == "LD_PRELOAD":
             os.environ[name] = value
         else:
             os.environ.setdefault(name, value)
+
+
+def _moe_configs() -> Path:
+    """Block sizes measured on cards, in files that vLLM picks from by the card's name."""
+    return Path(__file__).parents[1] / "model" / "moe_configs"
 
 
 def _vllm_log_level() -> str:
