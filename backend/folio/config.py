@@ -160,6 +160,9 @@ class EngineSettings(_Group):
         None, gt=0, description="The most that Folio takes of each card, in GB of 2^30 bytes"
     )
     tensor_parallel_size: int | None = Field(None, ge=1)
+    data_parallel_size: int = Field(
+        1, ge=1, description="Engines side by side, each with TENSOR_PARALLEL_SIZE cards of its own"
+    )
     enforce_eager: bool | None = None
     engine_stats: bool = Field(
         True, description="vLLM's own metrics; they cost some 10 us of CPU for each token"

@@ -18,7 +18,16 @@ from fastapi import FastAPI
 
 from folio.api.app import create_app
 from folio.config import EngineSettings, Settings
-from folio.engine.base import EngineState, EngineStatus, GenerationOutput, GenerationRequest
+from folio.engine.base import (
+    EngineState,
+    EngineStatus,
+    GenerationOutput,
+    GenerationRequest,
+    OcrEngine,
+)
+from folio.engine.replicas import ReplicatedEngine, share_out_devices
+from folio.engine.supervised import SupervisedEngine
+from folio.engine.supervisor import RestartPolicy
 from folio.engine.vllm_direct import VllmEngine
 from folio.logging import configure_logging
 
@@ -53,8 +62,8 @@ class Stages:
 class MeasuredEngine(VllmEngine):
     """Writes every answer to its full length and notes when things happen."""
 
-    def __init__(self, settings: EngineSettings, stages: Stages) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: EngineSettings, stages: Stages, devices: str | None) -> None:
+        super().__init__(settings, devices=devices)
         self._stages = stages
 
     def _sampling_params(self, *arguments: Any) -> "SamplingParams":
@@ -115,10 +124,25 @@ class ArrivalClock:
         await self._app(scope, receive, send)
 
 
+def make_measured_engine(settings: Settings, stages: Stages) -> OcrEngine:
+    """As `folio.api.app.make_engine` makes it."""
+
+    policy = RestartPolicy(silence_seconds=120, max_failed_starts=1)
+
+    def make(devices: str | None) -> OcrEngine:
+        return SupervisedEngine(lambda: MeasuredEngine(settings.engine, stages, devices), policy)
+
+    num_replicas = settings.engine.data_parallel_size
+    if num_replicas == 1:
+        return make(None)
+    shares = share_out_devices(num_replicas, settings.engine.tensor_parallel_size or 1)
+    return ReplicatedEngine([make(devices) for devices in shares])
+
+
 def make_app(settings: Settings) -> FastAPI:
     stages = Stages()
     is_instant = bool(os.environ.get("BENCH_INSTANT"))
-    engine = InstantEngine(stages) if is_instant else MeasuredEngine(settings.engine, stages)
+    engine = InstantEngine(stages) if is_instant else make_measured_engine(settings, stages)
     app = create_app(settings, engine)
     app.add_middleware(ArrivalClock)
 

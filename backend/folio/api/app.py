@@ -17,6 +17,7 @@ from folio.api.routes import documents, health, internal, metrics, ocr, tasks
 from folio.api.upload_limit import BodyLimit, UploadLimit
 from folio.config import EngineSettings, Settings, built_frontend_path
 from folio.engine import OcrEngine
+from folio.engine.replicas import ReplicatedEngine, share_out_devices
 from folio.engine.running import RunningRequests
 from folio.engine.supervised import SupervisedEngine
 from folio.engine.supervisor import RestartPolicy
@@ -68,12 +69,20 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
 
 
 def make_engine(settings: EngineSettings) -> OcrEngine:
-    """The embedded vLLM engine, and another one whenever it is lost."""
+    """The embedded vLLM engine, and another one whenever it is lost; several, each with its cards."""
     policy = RestartPolicy(
         silence_seconds=settings.engine_silence_seconds,
         max_failed_starts=settings.engine_max_failed_starts,
     )
-    return SupervisedEngine(lambda: VllmEngine(settings), policy)
+    if settings.data_parallel_size == 1:
+        return SupervisedEngine(lambda: VllmEngine(settings), policy)
+
+    def make_replica(devices: str) -> OcrEngine:
+        return SupervisedEngine(lambda: VllmEngine(settings, devices=devices), policy)
+
+    num_devices = settings.tensor_parallel_size or 1
+    shares = share_out_devices(settings.data_parallel_size, num_devices)
+    return ReplicatedEngine([make_replica(devices) for devices in shares])
 
 
 async def end_watches(app: FastAPI) -> None:

@@ -27,6 +27,7 @@ from folio.engine.gpus import watch_gpus
 from folio.engine.lifeline import Lifeline
 from folio.engine.measurement import observe_stages
 from folio.engine.repetition import RepetitionDetector
+from folio.engine.replicas import visible_devices
 from folio.engine.vllm_arguments import (
     engine_arguments,
     has_gpu,
@@ -65,10 +66,14 @@ class _Loaded:
 
 
 class VllmEngine:
-    """One embedded vLLM engine. `start` loads the model, `generate` reads pages, `stop` ends it."""
+    """One embedded vLLM engine. `start` loads the model, `generate` reads pages, `stop` ends it.
 
-    def __init__(self, settings: EngineSettings) -> None:
+    devices: the cards it may use, as CUDA_VISIBLE_DEVICES names them; None: those that we may.
+    """
+
+    def __init__(self, settings: EngineSettings, *, devices: str | None = None) -> None:
         self._settings = settings
+        self._devices = devices
         self._loaded: _Loaded | None = None
         self._loading: asyncio.Task[None] | None = None
         self._failure: str | None = None
@@ -122,6 +127,10 @@ class VllmEngine:
         """Set `_loaded`. Not returned: somewhere in vLLM's imports an exception is kept for ever,
         and with it the frames of who imported it and what they hold."""
         prepare_environment()
+        with visible_devices(self._devices):
+            return self._create_llm()
+
+    def _create_llm(self) -> "_Loaded":
         # Before vLLM is imported: what cannot work is said in a second.
         arguments = engine_arguments(self._settings, self._hear)
         from vllm.engine.arg_utils import AsyncEngineArgs
