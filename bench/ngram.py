@@ -1,66 +1,103 @@
-"""What the no-repeat n-gram rule costs: decode steps of 64 requests with and without it, one run.
+"""What the no-repeat n-gram rule costs: decode steps with and without it, in one run.
 
-python -m bench.ngram
+python -m bench.ngram                 # 64 requests, the small model, without a GPU
+python -m bench.ngram --full-size     # 256 requests and 1, on a GPU, random weights
 """
 
+import argparse
 import os
 import statistics
+import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
 from folio.engine.cpu import cpu_environment
+from tests.plugin import plugin_paths
 
-NUM_REQUESTS = 64
 NUM_TOKENS = 150
 RULE = {"ngram_size": 30, "window_size": 90, "allowed_token_ids": [5]}
 # The first steps prefill, the last ones have fewer requests.
 WARMUP_STEPS, LAST_STEPS = 20, 2
+ON_CPU: dict[str, Any] = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "max_num_seqs": 64,
+    "max_num_batched_tokens": 4096,
+}
+ON_GPU: dict[str, Any] = {
+    "dtype": "bfloat16",
+    "load_format": "dummy",
+    "max_num_seqs": 256,
+    "max_num_batched_tokens": 16384,
+    "gpu_memory_utilization": 0.8,
+}
 
 
 def main() -> None:
-    os.environ |= cpu_environment(os.cpu_count() or 1) | {"VLLM_LOGGING_LEVEL": "ERROR"}
-    engine, prompt = make_engine()
-    for repeat in range(3):
-        without, with_rule = (step_seconds(engine, prompt, rule) for rule in (None, RULE))
-        print(
-            f"run {repeat}: step {1000 * without:.2f} ms without the rule, {1000 * with_rule:.2f} "
-            f"ms with it: {with_rule / without:.3f}",
-            flush=True,
-        )
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--full-size", action="store_true")
+    full_size = parser.parse_args().full_size
+    os.environ |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    if not full_size:
+        os.environ |= cpu_environment(os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as name:
+        paths = [*plugin_paths(Path(name)), os.environ.get("PYTHONPATH")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        engine, prompt = make_engine(Path(name), full_size=full_size)
+        for number in (256, 1) if full_size else (64,):
+            for repeat in range(3):
+                compare(engine, prompt, number, repeat)
 
 
-def make_engine() -> tuple[object, object]:
+def compare(engine: Any, prompt: Any, num_requests: int, repeat: int) -> None:
+    without, with_rule = (step_seconds(engine, prompt, num_requests, r) for r in (None, RULE))
+    print(
+        f"{num_requests} requests, run {repeat}: step {1000 * without:.2f} ms without the rule, "
+        f"{1000 * with_rule:.2f} ms with it: {with_rule / without:.3f}",
+        flush=True,
+    )
+
+
+def make_engine(folder: Path, *, full_size: bool) -> tuple[Any, Any]:
     import numpy as np
     from vllm.engine.arg_utils import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
+    from bench.speed.model_folder import write_full_size_model
     from folio.config import embedded_model_path
     from folio.model.inputs import build_engine_input, choose_pixels
     from folio.model.logits import LOGITS_PROCESSOR
+    from folio.model.register import register
     from folio.preprocessing.resolution import Mode, resolve
 
+    register()
+    model = embedded_model_path()
+    if full_size:
+        model = folder / "model"
+        write_full_size_model(model)
     arguments = EngineArgs(
-        model=str(embedded_model_path()),
-        dtype="float32",
-        enforce_eager=True,
+        model=str(model),
         max_model_len=1024,
-        max_num_seqs=NUM_REQUESTS,
-        max_num_batched_tokens=4096,
         mm_processor_cache_gb=0,
         enable_prefix_caching=False,
         logits_processors=[LOGITS_PROCESSOR],
+        **(ON_GPU if full_size else ON_CPU),
     )
     engine = LLMEngine.from_engine_args(arguments)
     page = np.full((640, 640, 3), 255, np.uint8)
     page[30:60:3, 30:400:7] = 0
     resolution = resolve(Mode.SMALL, 640, 640)
-    pixels = choose_pixels(page, resolution, resize_on_device=False)
+    pixels = choose_pixels(page, resolution, resize_on_device=full_size)
     prompt = build_engine_input(
         engine.get_tokenizer(), pixels, "<image>\nFree OCR.", resolution, max_model_len=1024
     )
     return engine, prompt
 
 
-def step_seconds(engine: object, prompt: object, rule: dict[str, object] | None) -> float:
+def step_seconds(engine: Any, prompt: Any, num_requests: int, rule: dict[str, Any] | None) -> float:
     """The median of a decode step while all requests run."""
     from vllm import SamplingParams
 
@@ -70,7 +107,7 @@ def step_seconds(engine: object, prompt: object, rule: dict[str, object] | None)
         ignore_eos=True,
         extra_args={"no_repeat_ngram": rule} if rule else None,
     )
-    for number in range(NUM_REQUESTS):
+    for number in range(num_requests):
         engine.add_request(f"{time.monotonic_ns()}-{number}", prompt, params)
     seconds = []
     while engine.has_unfinished_requests():

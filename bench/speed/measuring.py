@@ -14,7 +14,8 @@ import httpx
 
 from bench.speed.load import Finished, Load
 from bench.speed.meters import Meter
-from bench.speed.servers import REPOSITORY, Server
+from bench.speed.servers import Server
+from tests.plugin import REPOSITORY
 
 
 @dataclass(frozen=True)

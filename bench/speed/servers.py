@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 
 from bench.speed.load import Call
+from tests.plugin import REPOSITORY, plugin_paths
 
-REPOSITORY = Path(__file__).parents[2]
 NGRAM_SIZE, WINDOW_SIZE = 30, 90
 TABLE_CELL_IDS = [128821, 128822]
 MAX_NUM_BATCHED_TOKENS = 16384
@@ -167,9 +167,8 @@ def running_server(kind: ServerKind, options: ServerOptions) -> Iterator[Server]
         command = [str(port) if part == PORT else part for part in kind.command(options)]
         own = {"PORT": str(port), "DATA_DIR": name, **kind.environment(options)}
         environment = os.environ | own
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(REPOSITORY), *filter(None, [environment.get("PYTHONPATH")])]
-        )
+        paths = [*plugin_paths(Path(name)), environment.get("PYTHONPATH")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         print(f"$ {shlex.join(command)}", flush=True)
         started = time.monotonic()
         with log_path.open("wb") as log:

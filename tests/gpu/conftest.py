@@ -1,16 +1,13 @@
 """What the GPU tests need: a GPU, and the package visible to the engine's processes."""
 
 import os
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 import torch
 
-REPOSITORY = Path(__file__).parents[2]
-PLUGIN_GROUP = "vllm.general_plugins"
-ENTRY_POINT = f"[{PLUGIN_GROUP}]\nfolio = folio.model.register:register\n"
-METADATA = "Metadata-Version: 2.1\nName: folio-ocr\nVersion: 0\n"
+from tests.plugin import plugin_paths
+
 # No CUDA headers for FlashInfer's compiler, no network.
 ENVIRONMENT = {"VLLM_USE_FLASHINFER_SAMPLER": "0", "HF_HUB_OFFLINE": "1"}
 
@@ -26,9 +23,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def visible_package(tmp_path_factory):
     """Let child processes find the package and its vLLM plugin, installed or not."""
-    paths = [str(REPOSITORY), str(REPOSITORY / "backend")]
-    if not any(point.name == "folio" for point in entry_points(group=PLUGIN_GROUP)):
-        paths.append(str(write_distribution(tmp_path_factory.mktemp("distribution"))))
+    paths = plugin_paths(tmp_path_factory.mktemp("distribution"))
     before = {name: os.environ.get(name) for name in ["PYTHONPATH", *ENVIRONMENT]}
     inherited = before["PYTHONPATH"]
     os.environ["PYTHONPATH"] = os.pathsep.join([*paths, *([inherited] if inherited else [])])
@@ -38,12 +33,3 @@ def visible_package(tmp_path_factory):
         os.environ.pop(name)
         if value is not None:
             os.environ[name] = value
-
-
-def write_distribution(folder):
-    """The least that makes an entry point known."""
-    distribution = folder / "folio_ocr-0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text(METADATA)
-    (distribution / "entry_points.txt").write_text(ENTRY_POINT)
-    return folder

@@ -2,10 +2,15 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
 from folio.model.deepencoder import DeepEncoder, DeepEncoderConfig
+from folio.model.inputs import choose_pixels
+from folio.model.tower import Tower, TowerOptions
+from folio.model.view_batches import embed_pages
+from folio.preprocessing.resolution import Mode, resolve
 from tests.integration.model.checkpoints import (
     SMALL_DECODER,
     config_with,
@@ -20,6 +25,7 @@ pytestmark = pytest.mark.gpu
 
 # Gundam is the only mode that vLLM's own code knows: a page without crops, one with two.
 SIZES = [(640, 480), (600, 1100)]
+PAGE_SIZES = [(1240, 1754), (900, 300)]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,75 @@ def test_half_precision_stays_close_to_float32(encoder, side, dtype, tolerance):
         encoder.float()
     assert half.isfinite().all()
     assert (half - exact).norm() / exact.norm() < tolerance
+
+
+@pytest.mark.parametrize("side", [512, 640, 1024, 1280])
+@pytest.mark.parametrize("num_views", [1, 3, 7])
+@pytest.mark.parametrize(
+    "options",
+    [
+        TowerOptions(attention="fused"),
+        TowerOptions(cuda_graphs=True),
+        TowerOptions(attention="fused", compiled=True, cuda_graphs=True),
+    ],
+)
+def test_every_variant_of_the_tower_encodes_the_same(variants, encoder, options, side, num_views):
+    pixels = structured_pixels(num_views, side)
+    with torch.inference_mode():
+        exact = encoder.float().encode(pixels)
+        tower = variants(options)
+        first, again = tower(pixels).float().clone(), tower(pixels).float()
+    assert (first - exact).norm() / exact.norm() < 1e-2
+    assert torch.equal(first, again)
+
+
+@pytest.fixture(scope="module")
+def variants(encoder):
+    """Towers in bfloat16 with the encoder's weights, made once each."""
+    towers = {}
+
+    def make(options):
+        if options not in towers:
+            copied = DeepEncoder(encoder.config).cuda().eval()
+            copied.load_state_dict(encoder.state_dict())
+            towers[options] = Tower(copied.to(torch.bfloat16).requires_grad_(False), options)
+        return towers[options]
+
+    return make
+
+
+@pytest.mark.parametrize("form", ["as it is", "as views"])
+def test_pages_of_all_modes_in_one_step_are_encoded_as_alone(encoder, form):
+    kinds = [(mode, size) for mode in Mode for size in PAGE_SIZES]
+    resolutions = [resolve(mode, *size) for mode, size in kinds]
+    pages = [
+        [tensor.cuda() for tensor in as_pixels(size, resolution, form)]
+        for (_, size), resolution in zip(kinds, resolutions, strict=True)
+    ]
+    encoder.float()
+    with torch.inference_mode():
+        together = embed(encoder, pages, resolutions)
+        for tokens, page, resolution in zip(together, pages, resolutions, strict=True):
+            (alone,) = embed(encoder, [page], [resolution])
+            assert len(tokens) == resolution.num_image_tokens
+            assert (tokens - alone).norm() / alone.norm() < 1e-3
+
+
+def as_pixels(size, resolution, form):
+    blocks = structured_pixels(1, 2048)[0].permute(1, 2, 0).cpu().numpy()
+    page = np.ascontiguousarray(blocks[: size[1], : size[0]])
+    return choose_pixels(page, resolution, resize_on_device=form == "as it is")
+
+
+def embed(encoder, pages, resolutions):
+    return embed_pages(
+        encoder,
+        pages,
+        resolutions,
+        image_newline=encoder.image_newline,
+        view_seperator=encoder.view_seperator,
+        max_pixels=8 * 1024**2,
+    )
 
 
 @pytest.fixture(scope="module")

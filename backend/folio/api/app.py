@@ -69,7 +69,7 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
 
 
 def make_engine(settings: EngineSettings) -> OcrEngine:
-    """The embedded vLLM engine, and another one whenever it is lost; several, each with its cards."""
+    """The embedded vLLM engine, and another one whenever it is lost; or several of them."""
     policy = RestartPolicy(
         silence_seconds=settings.engine_silence_seconds,
         max_failed_starts=settings.engine_max_failed_starts,

@@ -25,8 +25,6 @@ _COMMON: dict[str, Any] = {
     "mm_processor_cache_gb": 0,
     "limit_mm_per_prompt": {"image": 1},
     "logits_processors": ["folio.model.logits:NoRepeatNgramLogitsProcessor"],
-    # Detokenised text is handed over in pieces of this many tokens.
-    "stream_interval": 8,
 }
 
 
@@ -78,6 +76,8 @@ def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
     return {
         "gpu_memory_utilization": plan.gpu_memory_utilization.value,
         "enforce_eager": bool(settings.enforce_eager),
+        # Text is handed over in pieces of this many tokens, each of which wakes the event loop.
+        "stream_interval": 32,
         "additional_config": {"folio_tower": tower_options(settings)},
     }
 
@@ -96,6 +96,7 @@ def _cpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
         # An operator's VLLM_CPU_KVCACHE_SPACE goes before it.
         "kv_cache_memory_bytes": plan.memory.kv_cache,
         "use_tqdm_on_load": False,
+        "stream_interval": 8,
         # Compiling doubles decoding but costs a minute at the start.
         "enforce_eager": settings.enforce_eager is None or settings.enforce_eager,
     }
