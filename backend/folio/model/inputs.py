@@ -130,10 +130,11 @@ def check_tensor(pixels: Tensor, shape: tuple[int, ...]) -> None:
 def as_engine_items(pixels: Sequence[Tensor], resolution: Resolution) -> MultiModalKwargsItems:
     """One page as the keyword arguments of `embed_multimodal`, pixels as uint8."""
     fields = {
-        "pixels": MultiModalFieldConfig.batched(MODALITY),
+        "pixels": MultiModalFieldConfig.batched(MODALITY, keep_on_cpu=True),
         "geometry": MultiModalFieldConfig.batched(MODALITY, keep_on_cpu=True),
     }
-    # As a list: pages of one size would else be copied together on the host, in the engine's loop.
+    # As a list: pages of one size would else be copied into one tensor on the host. Kept on the
+    # CPU: vLLM would copy from memory that is not pinned, and wait for the device.
     values = {"pixels": [list(pixels)], "geometry": torch.tensor([as_geometry(resolution)])}
     return MultiModalKwargsItems.from_hf_inputs(values, fields)
 

@@ -25,6 +25,7 @@ from folio.model.ngram import (
     ban_repeats,
     with_allowed_tokens,
 )
+from folio.model.transfer import upload
 
 EXTRA_ARG = "no_repeat_ngram"
 LOGITS_PROCESSOR = "folio.model.logits:NoRepeatNgramLogitsProcessor"
@@ -114,13 +115,6 @@ class HostNoRepeatNgram:
                 self.ring.refill(row, known_tokens(output))
         if rows:
             self.ring.append(rows, token_ids)
-
-
-def upload(values: Tensor, device: torch.device) -> Tensor:
-    """To the device without waiting for what it still computes."""
-    if device.type == "cuda":
-        values = values.pin_memory()
-    return values.to(device, non_blocking=True)
 
 
 def known_tokens(output: list[int]) -> list[int]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from folio.model.transfer import upload
 from folio.preprocessing.resampling import PRECISION_BITS, bicubic_taps, fit_into_square
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, Resolution
 from folio.preprocessing.transforms import PADDING_VALUE
@@ -92,12 +93,7 @@ def device_taps(size: int, new_size: int, device: torch.device) -> DeviceTaps:
     """The taps on the device; pages of a document share them."""
     taps = bicubic_taps(size, new_size)
     first, weights = (torch.from_numpy(array) for array in (taps.first, taps.weights))
-    if device.type == "cuda":
-        # From pinned memory the copy is queued, and nobody waits for it.
-        first, weights = first.pin_memory(), weights.pin_memory()
-    return DeviceTaps(
-        first.to(device, non_blocking=True), weights.to(device, non_blocking=True).contiguous()
-    )
+    return DeviceTaps(upload(first, device), upload(weights, device))
 
 
 def resample_last(planes: Tensor, taps: DeviceTaps) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from folio.model.deepencoder.sequence import image_token_order
 from folio.model.resampling import make_device_views
+from folio.model.transfer import upload
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, PIXELS_PER_TOKEN, Resolution
 
 # 16 views of 1024 x 1024 at once keep a GPU busy; activations beyond that only cost memory.
@@ -83,11 +84,12 @@ def embed_pages(
 ) -> list[Tensor]:
     """Image tokens of each page: (num_image_tokens, hidden).
 
-    encode: uint8 (views, 3, side, side) -> (views, tokens, hidden). pages: each a page as it is,
-    uint8 (height, width, 3), or its global view and its local views.
+    encode: uint8 (views, 3, side, side) -> (views, tokens, hidden). pages: on the host or the
+    device, each a page as it is, uint8 (height, width, 3), or its global view and its local views.
     """
     stacks = ViewStacks()
-    spans = stack_views(stacks, pages, resolutions)
+    there = [[upload(pixels, image_newline.device) for pixels in page] for page in pages]
+    spans = stack_views(stacks, there, resolutions)
     tokens, starts = stacks.encode(encode, max_pixels=max_pixels)
     everything = torch.cat([*tokens, image_newline[None], view_seperator[None]])
     newline = everything.shape[0] - 2
@@ -96,9 +98,7 @@ def embed_pages(
         for page_spans, resolution in zip(spans, resolutions, strict=True)
     ]
     order = torch.from_numpy(np.concatenate(orders))
-    if everything.is_cuda:
-        order = order.pin_memory()
-    chosen = everything.index_select(0, order.to(everything.device, non_blocking=True))
+    chosen = everything.index_select(0, upload(order, everything.device))
     return list(chosen.split([len(page_order) for page_order in orders]))
 
 

@@ -47,7 +47,7 @@ def bicubic_taps(size: int, new_size: int) -> Taps:
     sums = np.cumsum(weights, axis=1)[:, -1:]
     scaled = weights * (1.0 / sums) * (1 << PRECISION_BITS)
     rounded = np.trunc(scaled + np.where(scaled < 0, -0.5, 0.5))
-    return Taps(first.astype(np.int32), rounded.astype(np.int32))
+    return Taps(first.astype(np.int32), np.ascontiguousarray(rounded, dtype=np.int32))
 
 
 def bicubic(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -85,6 +85,7 @@ def _attend(
     )
 
 
+@torch.compiler.disable
 def attend_on_grid(
     query: Tensor, key: Tensor, value: Tensor, rows: Tensor, columns: Tensor
 ) -> Tensor:
