@@ -58,8 +58,7 @@ class Stock(ServerKind):
     """`vllm serve` with vLLM's own model and n-gram processor, as fast as it was ever seen."""
 
     def command(self, options: ServerOptions) -> list[str]:
-        own_processor = "vllm.model_executor.models.deepseek_ocr:NGramPerReqLogitsProcessor"
-        processor = own_processor if options.is_random else "folio.model.logits:LOGITS_PROCESSOR"
+        ngram_processor = "vllm.model_executor.models.deepseek_ocr:NGramPerReqLogitsProcessor"
         arguments = {
             "--served-model-name": "model",
             "--host": "127.0.0.1",
@@ -76,7 +75,7 @@ class Stock(ServerKind):
             arguments |= {
                 "--load-format": "dummy",
                 "--api-server-count": str(NUM_API_SERVERS),
-                "--logits-processors": processor,
+                "--logits-processors": ngram_processor,
                 "--dtype": "bfloat16",
             }
         flat = [part for pair in arguments.items() for part in pair]

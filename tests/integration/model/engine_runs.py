@@ -48,6 +48,7 @@ class Job:
     model: str
     pages: list[Page]
     vllms_own: bool = False
+    vllms_own_mode: str = "gundam"
     one_by_one_too: bool = False
     max_tokens: int = 32
     engine_args: dict = field(default_factory=dict)
@@ -94,7 +95,7 @@ def run_engine(job, folder):
 def main(folder):
     job = read_job(sys.stdin)
     if job.vllms_own:
-        use_vllms_own_model()
+        use_vllms_own_model(job.vllms_own_mode)
     engine = make_engine(job)
     embeddings = record_embeddings(engine)
     outputs = run_together(engine, job, job.pages)
@@ -133,13 +134,14 @@ def read_job(stream):
     return Job(**{**values, "pages": [Page(**page) for page in values["pages"]]})
 
 
-def use_vllms_own_model():
+def use_vllms_own_model(mode):
     """vLLM's implementation imports torchvision for three small transforms: lend it ours."""
     from vllm import ModelRegistry
 
-    from tests.integration.model.vllms_own import vllms_own_module
+    from tests.integration.model.vllms_own import MODES, vllms_own_module
 
     module = vllms_own_module("vllm.model_executor.models.deepseek_ocr")
+    module.BASE_SIZE, module.IMAGE_SIZE, module.CROP_MODE = MODES[mode].values()
     ModelRegistry.register_model("DeepseekOCRForCausalLM", module.DeepseekOCRForCausalLM)
 
 

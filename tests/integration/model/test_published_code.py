@@ -10,16 +10,9 @@ from PIL import Image, ImageOps
 from folio.model.ngram import NoRepeatNgramParams, TokenRing
 from folio.preprocessing.resolution import Mode, resolve
 from folio.preprocessing.transforms import make_views, normalise
-from tests.integration.model.vllms_own import vllms_own_module
+from tests.integration.model.vllms_own import MODES, vllms_own_module
 
 IMAGE_TOKEN_ID = 7
-MODES = {
-    Mode.TINY: {"base_size": 512, "image_size": 512, "cropping": False},
-    Mode.SMALL: {"base_size": 640, "image_size": 640, "cropping": False},
-    Mode.BASE: {"base_size": 1024, "image_size": 1024, "cropping": False},
-    Mode.LARGE: {"base_size": 1280, "image_size": 1280, "cropping": False},
-    Mode.GUNDAM: {"base_size": 1024, "image_size": 640, "cropping": True},
-}
 
 
 @pytest.fixture(scope="module")

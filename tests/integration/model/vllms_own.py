@@ -10,6 +10,17 @@ import warnings
 import numpy as np
 import torch
 
+from folio.preprocessing.resolution import Mode
+
+# What a mode is in vLLM's words: constants of its modules, of which gundam's are the ones it has.
+MODES = {
+    Mode.TINY: {"base_size": 512, "image_size": 512, "cropping": False},
+    Mode.SMALL: {"base_size": 640, "image_size": 640, "cropping": False},
+    Mode.BASE: {"base_size": 1024, "image_size": 1024, "cropping": False},
+    Mode.LARGE: {"base_size": 1280, "image_size": 1280, "cropping": False},
+    Mode.GUNDAM: {"base_size": 1024, "image_size": 640, "cropping": True},
+}
+
 
 class ToTensor:
     """uint8 (height, width, 3) picture -> float32 (3, height, width) from 0 to 1."""
