@@ -79,7 +79,10 @@ class Stock(ServerKind):
                 "--dtype": "bfloat16",
             }
         flat = [part for pair in arguments.items() for part in pair]
-        vllm = [sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(options.model)]
+        serve = ["vllm.entrypoints.cli.main", "serve", str(options.model)]
+        # `vllm serve` without several API servers: the CPU build has no `vllm` command.
+        serve_one = ["vllm.entrypoints.openai.api_server", "--model", str(options.model)]
+        vllm = [sys.executable, "-m", *(serve if options.is_random else serve_one)]
         own = ["--no-enable-prefix-caching", "--disable-uvicorn-access-log"]
         small = [] if options.is_random else ["--enforce-eager"]
         return [*vllm, *flat, *own, *small, *options.stock_arguments]
