@@ -128,9 +128,9 @@ class VllmEngine:
         and with it the frames of who imported it and what they hold."""
         prepare_environment()
         with visible_devices(self._devices):
-            return self._create_llm()
+            self._create_llm()
 
-    def _create_llm(self) -> "_Loaded":
+    def _create_llm(self) -> None:
         # Before vLLM is imported: what cannot work is said in a second.
         arguments = engine_arguments(self._settings, self._hear)
         from vllm.engine.arg_utils import AsyncEngineArgs
