@@ -90,7 +90,9 @@ def test_a_model_that_fits_one_card_takes_one_and_says_so() -> None:
     cards = [gpu(24, index=index) for index in range(4)]
     plan = make_plan(EngineSettings(), published_model(), machine(*cards))
     assert plan.tensor_parallel_size.value == 1
-    assert "3 of 4 cards" in plan.warnings[0]
+    assert plan.warnings == ("1 of 4 cards would be used. DATA_PARALLEL_SIZE=4 reads with all.",)
+    settings = EngineSettings(data_parallel_size=4)
+    assert make_plan(settings, published_model(), machine(*cards)).warnings == ()
 
 
 def test_a_short_card_gives_up_step_size_before_pages_and_then_the_kv_caches_width() -> None:

@@ -49,6 +49,14 @@ def _check_plan(settings: EngineSettings, folder: Path, machine: Machine) -> Che
         plan = look_at(settings, folder, machine).plan
     except SetUpError as error:
         return failure("Plan", error.message, "Then look at what comes of it: folio plan")
+    num_wanted = plan.tensor_parallel_size.value * settings.data_parallel_size
+    if plan.gpus and num_wanted > len(machine.gpus):
+        return failure(
+            "Plan",
+            f"DATA_PARALLEL_SIZE={settings.data_parallel_size} takes {num_wanted} cards, and "
+            f"{len(machine.gpus)} can be used",
+            "Set DATA_PARALLEL_SIZE to what there is.",
+        )
     if plan.warnings:
         return warning("Plan", _summarise(plan), " ".join(plan.warnings))
     return ok("Plan", _summarise(plan))

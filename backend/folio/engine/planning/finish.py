@@ -63,7 +63,10 @@ def _find_warnings(draft: Draft, memory: Memory, max_model_len: int) -> Iterator
             f"MAX_MODEL_LEN={max_model_len} is more than the KV cache is expected to hold "
             f"({memory.kv_tokens:,} tokens): vLLM may refuse to start. Leave it empty."
         )
-    unused = len(draft.machine.gpus) - draft.parallel.value
-    if draft.machine.gpus and unused > 0:
-        is_are = "is" if unused == 1 else "are"
-        yield f"{unused} of {len(draft.machine.gpus)} cards {is_are} not used by this engine."
+    parallel, num_cards = draft.parallel.value, len(draft.machine.gpus)
+    num_used = parallel * draft.settings.data_parallel_size
+    if num_used < num_cards:
+        yield (
+            f"{num_used} of {num_cards} cards would be used. "
+            f"DATA_PARALLEL_SIZE={num_cards // parallel} reads with all."
+        )
