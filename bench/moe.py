@@ -12,9 +12,11 @@ import argparse
 import json
 import random
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,11 @@ def candidates(num_tokens: int) -> Iterator[Config]:
     """Blocks that can be right: tokens of an expert's share up to whole tiles of them."""
     per_expert = num_tokens * EXPERTS_PER_TOKEN / NUM_EXPERTS
     if per_expert <= 32:
-        choices = product((16, 32), (32, 64, 128), (64, 128, 256), (1,), (4, 8), (2, 3, 4, 5))
+        choices = product((16, 32), (32, 64, 128), (64, 128), (1,), (4,), (3, 4, 5))
     elif per_expert <= 256:
-        choices = product((16, 32, 64, 128), (64, 128, 256), (64, 128), (1, 16), (4, 8), (3, 4))
+        choices = product((16, 32, 64), (64, 128, 256), (64,), (1,), (4, 8), (3, 4))
     else:
-        choices = product((64, 128), (64, 128, 256), (32, 64, 128), (1, 16, 32), (4, 8), (3, 4))
+        choices = product((64, 128), (128, 256), (64,), (1, 16), (4, 8), (3, 4))
     for block_m, block_n, block_k, group, num_warps, num_stages in choices:
         if (block_m + block_n) * block_k * 2 * num_stages > 220_000:  # of shared memory
             continue
@@ -49,6 +51,24 @@ def candidates(num_tokens: int) -> Iterator[Config]:
             "num_warps": num_warps,
             "num_stages": num_stages,
         }
+
+
+def compile_all(width: int, num_workers: int) -> None:
+    """Run every candidate once, side by side: Triton keeps on disk what it compiles."""
+    command = [sys.executable, "-m", "bench.moe", "--width", str(width), "--compile"]
+    shares = [[*command, str(index), str(num_workers)] for index in range(num_workers)]
+    workers = [subprocess.Popen(share, stdout=subprocess.DEVNULL) for share in shares]
+    for worker in workers:
+        worker.wait()
+
+
+def compile_share(width: int, index: int, num_workers: int) -> None:
+    for num_tokens in (256, 8192, 1):
+        layer = Layer(width, num_tokens)
+        for config in list(candidates(num_tokens))[index::num_workers]:
+            with suppress(Exception):  # too much of something for this card: tuning skips it too
+                layer.run(config)
+    torch.cuda.synchronize()
 
 
 class Layer:
@@ -132,23 +152,30 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=480)
     parser.add_argument("--out", type=Path, default=CONFIGS)
     parser.add_argument("--num-tokens", type=int, nargs="+", default=NUM_TOKENS)
-    parser.add_argument("--tensor-parallel-size", type=int, default=1)
+    parser.add_argument(
+        "--width", type=int, default=EXPERT_WIDTH, help="with tensor parallel: less"
+    )
+    parser.add_argument("--workers", type=int, default=8, help="that compile beforehand")
+    parser.add_argument("--compile", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("bench.moe needs a GPU")
+    if options.compile:
+        compile_share(options.width, *options.compile)
+        return
+    deadline = time.monotonic() + options.seconds
+    compile_all(options.width, options.workers)
     from vllm.model_executor.layers.fused_moe.fused_moe import get_config_file_name
 
-    width = EXPERT_WIDTH // options.tensor_parallel_size
-    path = options.out / get_config_file_name(NUM_EXPERTS, width, None)
+    path = options.out / get_config_file_name(NUM_EXPERTS, options.width, None)
     tuned: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    deadline = time.monotonic() + options.seconds
     todo = [number for number in options.num_tokens if str(number) not in tuned]
     for index, num_tokens in enumerate(todo):
         now = time.monotonic()
         share = max(10.0, (deadline - now) / (len(todo) - index) * 1.5)
         if now > deadline - 5:
             break
-        layer = Layer(width, num_tokens)
+        layer = Layer(options.width, num_tokens)
         best, least, before = tune(layer, num_tokens, min(deadline, now + share))
         print(f"{num_tokens:6} tokens: {before:8.1f} us -> {least:8.1f} us  {best}", flush=True)
         tuned[str(num_tokens)] = best
