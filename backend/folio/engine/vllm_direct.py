@@ -34,7 +34,7 @@ from folio.engine.vllm_arguments import (
     no_repeat_ngram_arguments,
     prepare_environment,
 )
-from folio.errors import EngineNotReadyError, SetUpError
+from folio.errors import EngineNotReadyError, SettingsConflictError, SetUpError
 from folio.telemetry.metrics import Stage, timed
 
 if TYPE_CHECKING:
@@ -127,7 +127,13 @@ class VllmEngine:
         """Set `_loaded`. Not returned: somewhere in vLLM's imports an exception is kept for ever,
         and with it the frames of who imported it and what they hold."""
         prepare_environment()
+        is_on_gpu = has_gpu()
         with visible_devices(self._devices):
+            if is_on_gpu and not has_gpu():
+                raise SettingsConflictError(
+                    f"DATA_PARALLEL_SIZE asks for card {self._devices}, which is not there. Set it "
+                    "to the number of cards, or less."
+                )
             self._create_llm()
 
     def _create_llm(self) -> None:
