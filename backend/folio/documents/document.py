@@ -67,7 +67,7 @@ class Document:
             try:
                 pixels = self.process.render(job, following=following)
             except (RenderError, CorruptDocumentError) as error:
-                reasons.append(f"{renderer}: {error}")
+                reasons.append(f"{renderer}: {str(error).rstrip('.')}")
                 following = None  # the next page waits until this one is settled
             else:
                 return RenderedPage(page_number, pixels, renderer)

@@ -92,4 +92,5 @@ def _check_is_blank_on_purpose(pixels: NDArray[np.uint8]) -> None:
     """
     warnings = str(pymupdf.TOOLS.mupdf_warnings())
     if warnings and pixels.min() == pixels.max():
-        raise RenderError(f"nothing could be drawn: {warnings.splitlines()[-1]}")
+        last = warnings.splitlines()[-1].removesuffix(" ()")
+        raise RenderError(f"nothing could be drawn: {last}")

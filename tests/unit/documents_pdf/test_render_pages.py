@@ -139,6 +139,8 @@ def test_a_page_that_is_missing_from_the_file_is_a_failed_page(
     assert first.renderer == RendererName.PDFIUM
     assert isinstance(second, FailedPage)
     assert second.page_number == 2
+    assert second.reason.startswith("The page cannot be rendered. mupdf: ")
+    assert second.reason.endswith("pdfium: Failed to load page.")
 
 
 def test_a_truncated_pdf_gives_the_pages_that_are_left(
