@@ -1,13 +1,17 @@
 import { defineConfig } from "@playwright/test";
 
-/** Browser tests against the real service with a scripted engine; see ../tests/e2e. */
+/** Browser tests against the service with the small model, or with a script in its place. */
 export default defineConfig({
   testDir: "../tests/e2e",
   outputDir: "test-results",
-  // Two cores, and each test file runs a service of its own.
+  projects: [
+    { name: "tests", testMatch: "*.spec.ts" },
+    { name: "screenshots", testMatch: "screenshots.ts" },
+  ],
+  // Two cores, and the service takes both.
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 180_000, // of a test: the machine may be busy
+  expect: { timeout: 30_000 },
   reporter: [["list"]],
   forbidOnly: Boolean(process.env.CI),
   use: {

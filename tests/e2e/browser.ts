@@ -4,16 +4,34 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { AxeBuilder, expect, test as base, type Locator, type Page } from "../../frontend/e2e";
+import {
+  AxeBuilder,
+  expect,
+  test as base,
+  type APIRequestContext,
+  type Locator,
+  type Page,
+} from "../../frontend/e2e";
 
 export { expect };
 
-const ROOT = join(import.meta.dirname, "../..");
-const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
+export const ROOT = join(import.meta.dirname, "../..");
+export const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
 
-const FAKE = [PYTHON, "-m", "tests.e2e.fake_service"];
-/** The service as it is shipped, with the small model. */
-export const REAL = [join(dirname(PYTHON), "folio"), "serve"];
+/** What reads the pages: the small model, as shipped, or a script, where a page must go wrong. */
+export type Reader = "model" | "script";
+
+const COMMANDS: Record<Reader, readonly string[]> = {
+  model: [join(dirname(PYTHON), "folio"), "serve"],
+  script: [PYTHON, "-m", "tests.e2e.fake_service"],
+};
+const START_MS = 170_000; // the model has to load, on a machine that may be busy
+
+/** A few pages are read within it, on a machine that is busy with other things. */
+export const READING_MS = 120_000;
+
+/** A page that the small model reads without an error. */
+export const EXAMPLE = join(ROOT, "docs/example.png");
 
 /** The service in a process that a test may stop and start again at the same address. */
 export class Service {
@@ -25,9 +43,9 @@ export class Service {
     private readonly command: readonly string[],
   ) {}
 
-  static async make(settings: Record<string, string> = {}, command = FAKE): Promise<Service> {
+  static async make(reader: Reader, settings: Record<string, string> = {}): Promise<Service> {
     const folder = mkdtempSync(join(tmpdir(), "folio-e2e-"));
-    const service = new Service(folder, await freePort(), settings, command);
+    const service = new Service(folder, await freePort(), settings, COMMANDS[reader]);
     await service.start();
     return service;
   }
@@ -55,9 +73,7 @@ export class Service {
             (answer) => answer.status,
             () => 0,
           ),
-        {
-          timeout: 170_000, // the model has to load
-        },
+        { timeout: START_MS },
       )
       .toBe(200);
   }
@@ -84,8 +100,9 @@ interface Files {
 
 export const test = base.extend<
   { troubles: string[] },
-  { files: Files; service: Service; settings: Record<string, string> }
+  { files: Files; service: Service; reader: Reader; settings: Record<string, string> }
 >({
+  reader: ["model", { option: true, scope: "worker" }],
   settings: [{}, { option: true, scope: "worker" }],
   files: [
     async ({}, use) => {
@@ -97,12 +114,12 @@ export const test = base.extend<
     { scope: "worker" },
   ],
   service: [
-    async ({ settings }, use) => {
-      const service = await Service.make(settings);
+    async ({ reader, settings }, use) => {
+      const service = await Service.make(reader, settings);
       await use(service);
       await service.end();
     },
-    { scope: "worker" },
+    { scope: "worker", timeout: START_MS },
   ],
   baseURL: async ({ service }, use) => use(service.url),
   /** Errors of scripts, violations of the content policy, and requests to anywhere else. */
@@ -159,11 +176,58 @@ async function fileTransfer(page: Page, path: string, type: string) {
   );
 }
 
+/** The names of the files in a ZIP, once its checksums are found right. */
+export function filesOfZip(path: string): string[] {
+  const program =
+    "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; " +
+    "print('\\n'.join(z.namelist()))";
+  return execFileSync(PYTHON, ["-c", program, path], { encoding: "utf8" }).trim().split("\n");
+}
+
 /** A file of a ZIP, as text. */
 export function unzip(path: string, name: string): string {
   const program =
     "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())";
   return execFileSync(PYTHON, ["-c", program, path, name], { encoding: "utf8" });
+}
+
+export interface Answer {
+  task_id: string;
+  markdown: string;
+  image: { width: number; height: number };
+  blocks: { label: string; text: string; box: [number, number, number, number] }[];
+}
+
+/** Hand a picture to the page by `act`, and wait for what the service answers. */
+export async function answerTo(page: Page, act: () => Promise<void>): Promise<Answer> {
+  const [response] = await Promise.all([
+    page.waitForResponse("**/api/ocr/image", { timeout: READING_MS }),
+    act(),
+  ]);
+  return (await response.json()) as Answer;
+}
+
+/** Drop a document, start it, and open its task. */
+export async function readDocument(page: Page, path: string, pages = ""): Promise<void> {
+  await page.goto("/documents");
+  await page.getByRole("textbox", { name: "Pages" }).fill(pages);
+  await dropFile(page, path, "application/pdf");
+  await page.getByRole("button", { name: "Read 1 document" }).click();
+  await page.getByRole("link", { name: path.split("/").at(-1) ?? "", exact: true }).click();
+}
+
+/** A document's task, made without the page, once it has ended. */
+export async function endedTask(request: APIRequestContext, path: string): Promise<string> {
+  const name = path.split("/").at(-1) ?? "";
+  const pdf = { name, mimeType: "application/pdf", buffer: readFileSync(path) };
+  const answer = await request.post("/api/ocr/pdf", { multipart: { pdf } });
+  const { task_id: id } = (await answer.json()) as { task_id: string };
+  const status = async () => {
+    const task = await request.get(`/api/tasks/${id}`);
+    return ((await task.json()) as { status: string }).status;
+  };
+  await expect.poll(status, { timeout: READING_MS }).toMatch(/succeeded|failed/);
+  return id;
 }
 
 export async function expectNoAxeViolations(page: Page): Promise<void> {

@@ -2,15 +2,16 @@
 
 Real contract, real database, real documents; only the model is missing. Settings come from the
 environment as always (PORT, DATA_DIR); SECONDS_PER_TOKEN besides. Of documents, page 3 fails,
-page 4 repeats itself at the first try, the end of page 5 is missing, and ENDLESS_PAGE never ends.
+page 4 repeats itself at the first try, and the end of page 5 is missing. To the prompt "hostile" it
+answers with all that must not reach the page.
 
 Usage: python -m tests.e2e.fake_service
 """
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import uvicorn
 
@@ -23,7 +24,8 @@ from folio.logging import configure_logging
 from tests.e2e import files
 
 FAILED_PAGE, REPEATING_PAGE, TRUNCATED_PAGE = 3, 4, 5
-ENDLESS_PAGE = int(os.environ.get("ENDLESS_PAGE", "0"))
+
+HOSTILE = Path(__file__).with_name("hostile.md").read_text()
 
 
 class ScriptedEngine(FakeEngine):
@@ -33,8 +35,6 @@ class ScriptedEngine(FakeEngine):
         page_number, rung = page_and_rung(request)
         if page_number == FAILED_PAGE:
             raise InvalidInputError("The model could not make anything of this page.")
-        if page_number == ENDLESS_PAGE:
-            await asyncio.Event().wait()
         async for output in super().generate(request):
             ends_badly = output.finish_reason is not None and (
                 page_number == TRUNCATED_PAGE or (page_number == REPEATING_PAGE and rung == "asked")
@@ -55,6 +55,8 @@ def page_and_rung(request: GenerationRequest) -> tuple[int | None, str]:
 
 
 def answer(request: GenerationRequest) -> str:
+    if "hostile" in request.prompt:
+        return f"{HOSTILE}\n\n{huge_table()}"
     if "OCR this image" in request.prompt:
         lines = (files.TITLE, files.INTRO, files.HEADING, files.CAPTION, files.CLOSING)
         return "\n".join(f"{ref(text)}{det(box)}" for text, box in lines)
@@ -78,6 +80,11 @@ def grounded_blocks() -> Iterator[str]:
     yield f"{ref('image_caption')}{det(files.CAPTION[1])}\n<center>{files.CAPTION[0]}</center>"
     yield f"{ref('text')}{det(files.CLOSING[1])}\n{files.CLOSING[0]}"
     yield "![a picture from elsewhere](https://example.com/spy.png)"
+
+
+def huge_table(num_rows: int = 150, num_columns: int = 30) -> str:
+    row = f"<tr>{'<td>cell</td>' * num_columns}</tr>"
+    return f"<table>{row * num_rows}</table>"
 
 
 def ref(text: str) -> str:

@@ -1,10 +1,9 @@
-"""What the browser tests drop: a page as a picture, and documents made of such pages.
+"""What the browser tests drop: sheets for the script, and documents of a page that the model reads.
 
 Usage: python -m tests.e2e.files FOLDER
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pymupdf
@@ -76,8 +75,8 @@ def _draw_figure(draw: ImageDraw.ImageDraw) -> None:
         draw.ellipse((x - 10, y - 10, x + 10, y + 10), "#0b6b57")
 
 
-def write_document(path: Path, num_pages: int, *, password: str | None = None) -> None:
-    """A PDF of such pages, the same ones again after `NUM_SHEETS`, with a password if wanted."""
+def write_document(path: Path, num_pages: int) -> None:
+    """A PDF of such pages, the same ones again after `NUM_SHEETS`."""
     with pymupdf.open() as document:
         pictures: list[int] = []  # where the document holds them
         for number in range(1, num_pages + 1):
@@ -87,17 +86,28 @@ def write_document(path: Path, num_pages: int, *, password: str | None = None) -
                 pictures.append(page.insert_image(page.rect, stream=sheet))
             else:
                 page.insert_image(page.rect, xref=pictures[(number - 1) % NUM_SHEETS])
+        document.save(path)
+
+
+def write_examples_document(
+    path: Path, num_pages: int, *, missing_page: int = 0, password: str | None = None
+) -> None:
+    """A PDF with the same picture on every page, but one, which is missing from the file."""
+    with pymupdf.open() as document:
+        for _ in range(num_pages):
+            page = document.new_page(width=320, height=180)
+            page.insert_image(page.rect, filename=EXAMPLE)
+        if missing_page:
+            _lose_page(document, missing_page)
         encryption = pymupdf.PDF_ENCRYPT_AES_256 if password else pymupdf.PDF_ENCRYPT_NONE
         document.save(path, encryption=encryption, user_pw=password, owner_pw=password)
 
 
-def write_pictures_document(path: Path, pictures: Sequence[Path]) -> None:
-    """A PDF with a page for each picture."""
-    with pymupdf.open() as document:
-        for picture in pictures:
-            page = document.new_page(width=320, height=180)
-            page.insert_image(page.rect, filename=picture)
-        document.save(path)
+def _lose_page(document: pymupdf.Document, page_number: int) -> None:
+    tree = int(document.xref_get_key(document.pdf_catalog(), "Pages")[1].split()[0])
+    pages = document.xref_get_key(tree, "Kids")[1]
+    lost = f"{document.page_xref(page_number - 1)} 0 R"
+    document.xref_set_key(tree, "Kids", pages.replace(lost, "9999 0 R"))
 
 
 def main() -> None:
@@ -107,8 +117,10 @@ def main() -> None:
     write_document(folder / "report.pdf", 6)
     write_document(folder / "long.pdf", 40)
     write_document(folder / "book.pdf", 500)
-    write_document(folder / "locked.pdf", 1, password="secret")
-    write_pictures_document(folder / "example.pdf", [EXAMPLE] * 2)
+    write_examples_document(folder / "example.pdf", 2)
+    write_examples_document(folder / "examples.pdf", 60)
+    write_examples_document(folder / "damaged.pdf", 3, missing_page=2)
+    write_examples_document(folder / "locked.pdf", 1, password="secret")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,30 @@
-import { dropFile, expect, expectNoAxeViolations, test } from "./browser";
+import {
+  answerTo,
+  dropFile,
+  endedTask,
+  EXAMPLE,
+  expect,
+  expectNoAxeViolations,
+  test,
+} from "./browser";
 
 test.describe("on a phone", () => {
-  test.use({
-    viewport: { width: 390, height: 844 },
-    hasTouch: true,
-    isMobile: true,
-  });
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
 
-  test("nothing is wider than the window, and the camera is offered", async ({ page, files }) => {
+  test("nothing is wider than the window, and the camera is offered", async ({
+    page,
+    files,
+    request,
+  }) => {
+    const id = await endedTask(request, files.path("example.pdf"));
     await page.goto("/");
     await expect(page.getByRole("button", { name: "Take a photo" })).toBeVisible();
     await expect(page.locator("input[capture]")).toHaveAttribute("capture", "environment");
-    await dropFile(page, files.path("tides.png"), "image/png");
-    await expect(page.getByRole("cell", { name: "Narrows" })).toBeVisible();
-    for (const path of [null, "/documents", "/tasks"]) {
+    await answerTo(page, () => dropFile(page, EXAMPLE, "image/png"));
+    await expect(page.getByRole("heading", { name: "Opening hours" })).toBeVisible();
+    for (const path of [null, "/documents", "/tasks", `/tasks/${id}`]) {
       if (path) await page.goto(path);
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       expect(width).toBeLessThanOrEqual(390);
       await expectNoAxeViolations(page);
@@ -30,26 +40,46 @@ test.describe("in Chinese", () => {
     await expect(page.getByRole("heading", { name: "放入页面，文字即在旁边" })).toBeVisible();
     await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
     await expectNoAxeViolations(page);
+    await answerTo(page, () => dropFile(page, EXAMPLE, "image/png"));
+    await expect(page.getByRole("tab", { name: "原始输出" })).toBeVisible();
+    await page.getByRole("link", { name: "任务", exact: true }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "任务" })).toBeVisible();
     await page.getByRole("button", { name: "Switch to English" }).click();
-    await expect(page.getByRole("heading", { name: /Drop a page/ })).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1, name: "Tasks" })).toBeVisible();
     await page.reload();
-    await expect(page.getByRole("heading", { name: /Drop a page/ })).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1, name: "Tasks" })).toBeVisible();
   });
 });
 
-test.describe("in the dark", () => {
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(`in ${colorScheme} colours`, () => {
+    test.use({ colorScheme });
+
+    test("no view has anything for axe to find", async ({ page, files, request }) => {
+      const id = await endedTask(request, files.path("damaged.pdf"));
+      await page.goto("/");
+      await expectNoAxeViolations(page);
+      const { task_id: imageId } = await answerTo(page, () => dropFile(page, EXAMPLE, "image/png"));
+      await expect(page.getByRole("heading", { name: "Opening hours" })).toBeVisible();
+      await expectNoAxeViolations(page);
+      const views = ["documents", "tasks", `tasks/${id}`, `tasks/${imageId}`, "tasks/none", "none"];
+      for (const path of views) {
+        await page.goto(`/${path}`);
+        await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+        await expectNoAxeViolations(page);
+      }
+    });
+  });
+}
+
+test.describe("with a dark system", () => {
   test.use({ colorScheme: "dark" });
 
-  test("every view has enough contrast, and light can be chosen", async ({ page, files }) => {
+  test("light colours can be chosen, and stay", async ({ page }) => {
     await page.goto("/");
-    await dropFile(page, files.path("tides.png"), "image/png");
-    await expect(page.getByRole("cell", { name: "Narrows" })).toBeVisible();
-    await expectNoAxeViolations(page);
-    for (const path of ["/documents", "/tasks"]) {
-      await page.goto(path);
-      await expectNoAxeViolations(page);
-    }
     await page.getByRole("button", { name: "Light colours" }).click();
+    await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
+    await page.reload();
     await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
   });
 });
