@@ -28,6 +28,21 @@ describe("model output", () => {
     expect(container.querySelector("img, image, source, svg")).toBeNull();
   });
 
+  it("has its headings below those of the view", () => {
+    render(<PlainMarkdown text={"# Title\n\n## Part\n\n###### Least"} />);
+    const levels = screen.getAllByRole("heading").map(({ tagName }) => tagName);
+    expect(levels).toEqual(["H3", "H4", "H6"]);
+  });
+
+  it("has signs in the place of boxes to tick", () => {
+    const { container } = render(<PlainMarkdown text={"- [x] done\n- [ ] to do"} />);
+    expect(container.querySelector("input")).toBeNull();
+    expect(screen.getAllByRole("listitem").map(({ textContent }) => textContent)).toEqual([
+      "☑ done",
+      "☐ to do",
+    ]);
+  });
+
   it("keeps tables with their spans", () => {
     render(<PlainMarkdown text={'<table><tr><td colspan="2">wide</td></tr></table>'} />);
     expect(screen.getByRole("cell")).toHaveAttribute("colspan", "2");

@@ -59,3 +59,14 @@ it("keeps a refused file, and uploads it again with other options", async () => 
   queue.start({ ...options, pages: "" }, queue.list()[0]?.id);
   expect(FakeRequest.all[1]?.body?.get("pages")).toBeNull();
 });
+
+it("has the browser ask before the page is left, while something is on its way up", async () => {
+  const leave = () => window.dispatchEvent(new Event("beforeunload", { cancelable: true }));
+  const queue = new UploadQueue();
+  queue.add(files(1));
+  expect(leave()).toBe(true);
+  queue.start(options);
+  expect(leave()).toBe(false);
+  FakeRequest.all[0]?.answer(202, { task_id: "one" });
+  await vi.waitFor(() => expect(leave()).toBe(true));
+});

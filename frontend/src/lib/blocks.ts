@@ -16,9 +16,9 @@ export function blockKind(label: string): BlockKind {
   return label === "table" ? "table" : "aside";
 }
 
-/** A block's label for people: "table_caption" is "table caption". */
-export function labelText(label: string): string {
-  return label.replaceAll("_", " ");
+/** A block's label for people; one that the dictionary lacks stands as the model wrote it. */
+export function labelText(label: string, words: Readonly<Record<string, string>>): string {
+  return words[label] ?? label.replaceAll("_", " ");
 }
 
 /** Every figure's box, once, in reading order: how the service numbers the pictures it cuts. */

@@ -23,6 +23,7 @@ export function formatTime(iso: string, locale: string, now = new Date()): strin
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
+    hourCycle: "h23",
   });
 }
 

@@ -25,7 +25,7 @@ export function PageBoxes({ size, blocks, highlight, areDrawn, onPick }: PageBox
           key={`${String(index)} ${String(box)}`}
           type="button"
           tabIndex={-1}
-          aria-label={t.result.block(index + 1, labelText(label))}
+          aria-label={t.result.block(index + 1, labelText(label, t.result.labels))}
           aria-hidden={!isFirst || undefined}
           className={styles.box}
           style={position(box, size)}

@@ -106,6 +106,11 @@ export function PagePicture(props: PagePictureProps) {
   );
 }
 
+/** For the style sheet of what is around a picture: its width over its height. */
+export function ratioStyle({ width, height }: Size): CSSProperties {
+  return { "--ratio": width / height } as CSSProperties;
+}
+
 function transformOf({ x, y, zoom }: View): string {
   return `translate(${String(x)}px, ${String(y)}px) scale(${String(zoom)})`;
 }

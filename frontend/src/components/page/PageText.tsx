@@ -69,10 +69,11 @@ interface PageBlockProps extends Pick<PageTextProps, "figure"> {
 function PageBlock({ block, index, isLit, isStop, figure, light, ...events }: PageBlockProps) {
   const { t } = useI18n();
   const kind = blockKind(block.label);
+  const label = labelText(block.label, t.result.labels);
   return (
     <div
       role="group"
-      aria-label={t.result.block(index + 1, labelText(block.label))}
+      aria-label={t.result.block(index + 1, label)}
       className={styles.block}
       data-kind={kind}
       data-lit={isLit || undefined}
@@ -83,7 +84,7 @@ function PageBlock({ block, index, isLit, isStop, figure, light, ...events }: Pa
       {...events}
     >
       <span className={styles.label} aria-hidden>
-        {labelText(block.label)}
+        {label}
       </span>
       {kind === "figure" && figure?.(block)}
       <BlockMarkdown block={block} />

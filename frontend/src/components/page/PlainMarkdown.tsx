@@ -7,12 +7,16 @@ import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
 import { useI18n } from "@/lib/i18n";
 import { rehypeFormulas, takeFormulas } from "./formulas";
+import { WideTable } from "./WideTable";
 
 /** No picture, form or style of the model's own; everything else as on GitHub. */
 const schema: Schema = {
   ...defaultSchema,
   tagNames: defaultSchema.tagNames?.filter((name) => !["picture", "source"].includes(name)) ?? [],
 };
+
+/** A page's headings stand below the view's own: the name of the file, and "Page 1". */
+const LOWERED = { h1: "h3", h2: "h4", h3: "h5", h4: "h6", h5: "h6" } as const;
 
 interface MarkdownProps {
   text: string;
@@ -31,7 +35,13 @@ export default function PlainMarkdown({ text, lastPlugins = [] }: MarkdownProps)
         [rehypeFormulas, formulas],
         ...lastPlugins,
       ]}
-      components={{ img: UnloadedImage, a: OutwardLink }}
+      components={{
+        ...LOWERED,
+        img: UnloadedImage,
+        a: OutwardLink,
+        input: TaskMark,
+        table: WideTable,
+      }}
     >
       {withPlaces}
     </ReactMarkdown>
@@ -49,4 +59,9 @@ function OutwardLink({ href, children }: { href?: string | undefined; children?:
       {children}
     </a>
   );
+}
+
+/** Of a list of things to do: a sign, since a box that nobody can tick says less. */
+function TaskMark({ checked }: { checked?: boolean | undefined }) {
+  return checked ? "☑" : "☐";
 }

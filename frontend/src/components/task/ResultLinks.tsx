@@ -20,10 +20,10 @@ export function ZipLink({ task, isShort = false }: { task: Task; isShort?: boole
   );
 }
 
-/** Everything that a finished task can be downloaded as: the ZIP first. */
+/** Everything that a finished task can be downloaded as: the ZIP first, which only a document has. */
 export function ResultLinks({ task }: { task: Task }) {
   const { t } = useI18n();
-  if (!task.result || task.kind !== "pdf") return null;
+  if (!task.result) return null;
   return (
     <>
       <ZipLink task={task} />

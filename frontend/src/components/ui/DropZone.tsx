@@ -4,6 +4,8 @@ import { useI18n } from "@/lib/i18n";
 import { Button } from "./Button";
 import styles from "./DropZone.module.css";
 
+const PASTE_KEY = navigator.userAgent.includes("Mac OS") ? "⌘" : "Ctrl";
+
 interface DropZoneProps {
   label: string;
   accept: string;
@@ -24,7 +26,7 @@ export function DropZone(props: DropZoneProps) {
       <Upload aria-hidden className={styles.icon} />
       <p className={styles.label}>{isOver ? t.drop.release : props.label}</p>
       <p className={styles.or}>
-        {t.drop.orChoose} <kbd>Ctrl</kbd> <kbd>V</kbd>
+        {t.drop.orChoose} <kbd>{PASTE_KEY}</kbd> <kbd>V</kbd>
       </p>
       <div className={styles.buttons}>
         <FileButton {...props} label={multiple ? t.drop.chooseMany : t.drop.choose} />

@@ -21,17 +21,19 @@ const ACCEPTED = "image/*,.heic,.heif,.avif,.tif,.tiff";
 export function ImagePage() {
   const { t } = useI18n();
   const [options, setOptions] = useState<ReadingOptions>(DEFAULT_OPTIONS);
-  const [document, setDocument] = useState<File | null>(null);
+  const [documents, setDocuments] = useState<File[]>([]);
+  const [numLeftOut, setNumLeftOut] = useState(0);
   const reading = useReading();
   const navigate = useNavigate();
   useTitle(t.title.image);
 
   const { read } = reading;
   const onFiles = useCallback(
-    ([file]: File[]) => {
-      if (!file) return;
-      setDocument(isDocument(file) ? file : null);
-      if (!isDocument(file)) read(file, isComplete(options) ? options : DEFAULT_OPTIONS);
+    (files: File[]) => {
+      const [picture, ...others] = files.filter((file) => !isDocument(file));
+      setDocuments(files.filter(isDocument));
+      setNumLeftOut(others.length);
+      if (picture) read(picture, isComplete(options) ? options : DEFAULT_OPTIONS);
     },
     [options, read],
   );
@@ -47,9 +49,9 @@ export function ImagePage() {
         </div>
       )}
       {picture && <h1 className="visually-hidden">{picture.file.name}</h1>}
-      <div className={styles.options}>
-        <OptionsFields options={options} onChange={setOptions}>
-          {picture && (
+      <OptionsFields options={options} onChange={setOptions}>
+        {picture && (
+          <>
             <Button
               look="primary"
               icon={<RotateCw aria-hidden />}
@@ -58,22 +60,25 @@ export function ImagePage() {
             >
               {t.image.readAgain}
             </Button>
-          )}
-        </OptionsFields>
-        {picture && (
-          <Button icon={<ImagePlus aria-hidden />} onClick={reading.clear}>
-            {t.image.newPicture}
-          </Button>
+            <Button
+              className={styles.next}
+              icon={<ImagePlus aria-hidden />}
+              onClick={reading.clear}
+            >
+              {t.image.newPicture}
+            </Button>
+          </>
         )}
-      </div>
-      {document && (
+      </OptionsFields>
+      {numLeftOut > 0 && <Notice tone="info">{t.image.leftOut(numLeftOut)}</Notice>}
+      {documents.length > 0 && (
         <Notice
           tone="info"
           title={t.image.isPdf}
           action={
             <Button
               onClick={() => {
-                incomingFiles.give([document], "documents");
+                incomingFiles.give(documents, "documents");
                 void navigate("/documents");
               }}
             >
@@ -81,7 +86,7 @@ export function ImagePage() {
             </Button>
           }
         >
-          {document.name}
+          {documents.map(({ name }) => name).join(", ")}
         </Notice>
       )}
       {picture ? (

@@ -1,5 +1,5 @@
 import { useCallback, useRef, useState } from "react";
-import { PagePicture } from "@/components/page/PagePicture";
+import { PagePicture, ratioStyle } from "@/components/page/PagePicture";
 import { useHighlight } from "@/components/page/useHighlight";
 import { Notice } from "@/components/ui/Notice";
 import { useI18n } from "@/lib/i18n";
@@ -31,7 +31,11 @@ export function ReadingPanes({ picture, reading, onRetry }: ReadingPanesProps) {
 
   return (
     <div className={styles.panes}>
-      <section className={styles.picture} aria-label={t.image.picture}>
+      <section
+        className={styles.picture}
+        style={shown && ratioStyle(shown.image)}
+        aria-label={t.image.picture}
+      >
         {isBroken && <Notice tone="info">{t.image.noPreview}</Notice>}
         <PagePicture
           src={src}
@@ -49,6 +53,7 @@ export function ReadingPanes({ picture, reading, onRetry }: ReadingPanesProps) {
         aria-label={t.image.result}
         aria-busy={isReading}
       >
+        <h2 className="visually-hidden">{t.image.result}</h2>
         {shown ? (
           <ReadingResult
             result={shown}

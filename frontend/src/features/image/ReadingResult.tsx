@@ -51,8 +51,10 @@ export function ReadingResult({ result, src, filename, highlight }: ReadingResul
       </div>
       <footer className={styles.foot}>
         <TimingList timing={result.timing} />
-        <span>{t.result.details(result.usage.completion_tokens, result.mode)}</span>
-        <Link to={`/tasks/${result.task_id}`}>{t.task.id}</Link>
+        <span className={styles.about}>
+          {t.result.details(result.usage.completion_tokens, result.mode)}
+          <Link to={`/tasks/${result.task_id}`}>{t.task.short(result.task_id.slice(0, 8))}</Link>
+        </span>
       </footer>
     </>
   );

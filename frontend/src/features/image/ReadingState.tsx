@@ -2,6 +2,7 @@ import { X } from "lucide-react";
 import { Button } from "@/components/ui/Button";
 import { ErrorNotice } from "@/components/ui/ErrorNotice";
 import { Notice } from "@/components/ui/Notice";
+import { toApiError } from "@/lib/api";
 import { useI18n } from "@/lib/i18n";
 import { useNow } from "@/lib/useNow";
 import styles from "./ReadingState.module.css";
@@ -39,11 +40,21 @@ export function ReadingState({ reading, onRetry }: ReadingStateProps) {
           {t.image.cancel}
         </Button>
       </div>
+      {reading.waitsFor && <Waiting error={reading.waitsFor} />}
       <div className={styles.lines} aria-hidden>
         {[46, 92, 97, 88, 95, 61, 0, 90, 96, 84, 38].map((width, index) => (
           <span key={index} style={{ width: `${String(width)}%` }} />
         ))}
       </div>
     </div>
+  );
+}
+
+function Waiting({ error }: { error: Error }) {
+  const { t } = useI18n();
+  return (
+    <Notice tone="info" title={t.errors.titles[toApiError(error).code] ?? t.errors.fallback}>
+      {t.image.waitsFor}
+    </Notice>
   );
 }

@@ -1,6 +1,16 @@
 import { useMutation } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { imageForm, request, type ImageOcrResponse, type ReadingOptions } from "@/lib/api";
+import {
+  imageForm,
+  request,
+  toApiError,
+  type ImageOcrResponse,
+  type ReadingOptions,
+} from "@/lib/api";
+
+/** Errors that pass: a model that is loading, a queue that is full. */
+const PASSING = ["engine_not_ready", "engine_overloaded"];
+const AGAIN_SECONDS = 2;
 
 export interface Picture {
   file: File;
@@ -13,7 +23,11 @@ export function useReading() {
   const [startedAt, setStartedAt] = useState(0);
   const [wasCanceled, setCanceled] = useState(false);
   const running = useRef<AbortController | null>(null);
-  const mutation = useMutation({ mutationFn: postImage });
+  const mutation = useMutation({
+    mutationFn: postImage,
+    retry: (_, error) => PASSING.includes(toApiError(error).code),
+    retryDelay: (_, error) => 1_000 * (toApiError(error).retryAfterSeconds ?? AGAIN_SECONDS),
+  });
   const { mutate, reset } = mutation;
 
   const cancel = useCallback(() => {
@@ -52,6 +66,8 @@ export function useReading() {
       result: mutation.data,
       error: mutation.error,
       isReading: mutation.isPending,
+      /** Why it has not begun, while it is tried again. */
+      waitsFor: mutation.isPending ? mutation.failureReason : null,
       wasCanceled,
       read,
       cancel,
@@ -63,6 +79,7 @@ export function useReading() {
       mutation.data,
       mutation.error,
       mutation.isPending,
+      mutation.failureReason,
       wasCanceled,
       read,
       cancel,

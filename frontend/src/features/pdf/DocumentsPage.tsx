@@ -26,13 +26,13 @@ export function DocumentsPage() {
     pages: "",
     dpi: "144",
   });
-  const [picture, setPicture] = useState<File | null>(null);
+  const [pictures, setPictures] = useState<File[]>([]);
   const uploads = useUploads();
   const navigate = useNavigate();
   useTitle(t.title.documents);
 
   const onFiles = useCallback((files: File[]) => {
-    setPicture(files.find(isPicture) ?? null);
+    setPictures(files.filter(isPicture));
     uploadQueue.add(files.filter((file) => !isPicture(file)));
   }, []);
   const isOver = useIncomingFiles("documents", onFiles);
@@ -69,14 +69,14 @@ export function DocumentsPage() {
         multiple
         onFiles={onFiles}
       />
-      {picture && (
+      {pictures.length > 0 && (
         <Notice
           tone="info"
-          title={t.documents.isImage(picture.name)}
+          title={t.documents.areImages(pictures.map(({ name }) => name))}
           action={
             <Button
               onClick={() => {
-                incomingFiles.give([picture], "image");
+                incomingFiles.give(pictures, "image");
                 void navigate("/");
               }}
             >

@@ -1,4 +1,4 @@
-import { RotateCw, X } from "lucide-react";
+import { FileText, RotateCw, X } from "lucide-react";
 import { Button } from "@/components/ui/Button";
 import { ErrorNotice } from "@/components/ui/ErrorNotice";
 import type { DocumentOptions } from "@/lib/api";
@@ -29,6 +29,7 @@ export function UploadRow({ upload, options, isWatched }: UploadRowProps) {
   return (
     <li className={styles.row}>
       <div className={styles.line}>
+        <FileText aria-hidden className={styles.kind} />
         <span className={styles.name}>{file.name}</span>
         <span className={styles.size}>{formatBytes(file.size)}</span>
         <span className={styles.state}>

@@ -97,8 +97,17 @@ export class UploadQueue {
 
   private set(uploads: readonly DocumentUpload[]): void {
     this.uploads = uploads;
+    // Leaving the page would break off what is on its way up.
+    const isSending = uploads.some(({ state }) => state === "uploading");
+    if (isSending) window.addEventListener("beforeunload", askFirst);
+    else window.removeEventListener("beforeunload", askFirst);
     this.listeners.forEach((notify) => notify());
   }
+}
+
+/** The browser's own question whether to leave. */
+function askFirst(event: BeforeUnloadEvent): void {
+  event.preventDefault();
 }
 
 export const uploadQueue = new UploadQueue();

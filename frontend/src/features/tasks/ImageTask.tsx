@@ -1,4 +1,4 @@
-import { PagePicture } from "@/components/page/PagePicture";
+import { PagePicture, ratioStyle } from "@/components/page/PagePicture";
 import { PageText } from "@/components/page/PageText";
 import { useHighlight } from "@/components/page/useHighlight";
 import { ErrorNotice } from "@/components/ui/ErrorNotice";
@@ -24,7 +24,11 @@ export function ImageTask({ task }: { task: Task }) {
   if (!page?.image) return null;
   return (
     <div className={styles.panes}>
-      <section className={styles.picture} aria-label={t.image.picture}>
+      <section
+        className={styles.picture}
+        style={ratioStyle(page.image)}
+        aria-label={t.image.picture}
+      >
         <Notice tone="info">{t.image.notKept}</Notice>
         <PagePicture
           src={null}
@@ -35,6 +39,7 @@ export function ImageTask({ task }: { task: Task }) {
         />
       </section>
       <section className={styles.text} aria-label={t.image.result}>
+        <h2 className="visually-hidden">{t.image.result}</h2>
         {page.reason && <Notice tone="warn">{page.reason}</Notice>}
         <div className={styles.tools}>
           <CopyButton text={() => page.markdown ?? ""} />

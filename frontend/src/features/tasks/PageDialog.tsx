@@ -1,5 +1,6 @@
 import { X } from "lucide-react";
 import { Dialog } from "radix-ui";
+import { useRef } from "react";
 import { PagePicture } from "@/components/page/PagePicture";
 import { useHighlight } from "@/components/page/useHighlight";
 import { Button } from "@/components/ui/Button";
@@ -11,11 +12,20 @@ import styles from "./PageDialog.module.css";
 export function PageDialog({ page, onClose }: { page: Page | null; onClose: () => void }) {
   const { t } = useI18n();
   const highlight = useHighlight();
+  const opener = useRef<Element | null>(null);
   const title = page ? t.task.page(page.page_number) : "";
   return (
     <Dialog.Root open={page !== null} onOpenChange={(isOpen) => (isOpen ? undefined : onClose())}>
       <Dialog.Portal>
-        <Dialog.Content className={styles.content} aria-describedby={undefined}>
+        <Dialog.Content
+          className={styles.content}
+          aria-describedby={undefined}
+          onOpenAutoFocus={() => (opener.current = document.activeElement)}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (opener.current instanceof HTMLElement) opener.current.focus();
+          }}
+        >
           <div className={styles.head}>
             <Dialog.Title className={styles.title}>{title}</Dialog.Title>
             <Dialog.Close asChild>

@@ -22,9 +22,7 @@ interface PageRowProps {
 /** One page of a document: its picture and, in step with it, its text. */
 export const PageRow = memo(function PageRow({ page, taskId, onEnlarge }: PageRowProps) {
   const { t } = useI18n();
-  const highlight = useHighlight();
-  const { page_number: number, image, image_url: imageUrl } = page;
-  const figure = (block: Block) => <Figures page={page} taskId={taskId} block={block} />;
+  const { page_number: number, image_url: imageUrl } = page;
   return (
     <article className={styles.row} aria-label={t.task.page(number)}>
       <header className={styles.head}>
@@ -39,7 +37,7 @@ export const PageRow = memo(function PageRow({ page, taskId, onEnlarge }: PageRo
               onClick={() => onEnlarge(page)}
             />
           )}
-          <CopyButton text={() => page.markdown ?? ""} label={t.result.copy} />
+          {page.markdown && <CopyButton text={() => page.markdown ?? ""} label={t.result.copy} />}
         </div>
       </header>
       {page.reason && (
@@ -47,31 +45,38 @@ export const PageRow = memo(function PageRow({ page, taskId, onEnlarge }: PageRo
           <Notice tone={page.status === "failed" ? "bad" : "warn"}>{page.reason}</Notice>
         </div>
       )}
-      <div className={styles.body}>
-        {imageUrl && image && (
-          <div className={styles.side}>
-            <div className={styles.picture} style={{ maxWidth: widthInWindow(image) }}>
-              <ScaledPicture src={imageUrl} alt={t.task.page(number)} {...image} />
-              <PageBoxes size={image} blocks={page.blocks} highlight={highlight} areDrawn={false} />
-            </div>
-          </div>
-        )}
-        <div className={styles.text}>
-          <PageText
-            label={t.task.pageText(number)}
-            blocks={page.blocks}
-            highlight={highlight}
-            figure={figure}
-          />
-        </div>
-      </div>
+      {(imageUrl ?? page.markdown) && <PageBody page={page} taskId={taskId} />}
     </article>
   );
 });
 
-interface FiguresProps {
-  page: Page;
-  taskId: string;
+function PageBody({ page, taskId }: Pick<PageRowProps, "page" | "taskId">) {
+  const { t } = useI18n();
+  const highlight = useHighlight();
+  const { page_number: number, image, image_url: imageUrl } = page;
+  return (
+    <div className={styles.body}>
+      {imageUrl && image && (
+        <div className={styles.side}>
+          <div className={styles.picture} style={{ maxWidth: widthInWindow(image) }}>
+            <ScaledPicture src={imageUrl} alt={t.task.page(number)} {...image} />
+            <PageBoxes size={image} blocks={page.blocks} highlight={highlight} areDrawn={false} />
+          </div>
+        </div>
+      )}
+      <div className={styles.text}>
+        <PageText
+          label={t.task.pageText(number)}
+          blocks={page.blocks}
+          highlight={highlight}
+          figure={(block) => <Figures page={page} taskId={taskId} block={block} />}
+        />
+      </div>
+    </div>
+  );
+}
+
+interface FiguresProps extends Pick<PageRowProps, "page" | "taskId"> {
   block: Block;
 }
 

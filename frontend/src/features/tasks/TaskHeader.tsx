@@ -22,7 +22,7 @@ export function TaskHeader({ task, speed, onDeleted }: TaskHeaderProps) {
     <header className={styles.header}>
       <div className={styles.top}>
         <h1 className={styles.name}>{task.filename}</h1>
-        <div className={styles.state}>
+        <div className={styles.state} role="status">
           <StatusBadge status={task.status} />
           {numPages !== null && isFinished(task) && task.kind === "pdf" && (
             <span>{t.task.pages(task.progress.pages_done, numPages)}</span>

@@ -19,7 +19,7 @@ function TaskView({ taskId }: { taskId: string }) {
   const { t } = useI18n();
   const navigate = useNavigate();
   const { data: task, error, speed, refetch } = useWatchedTask(taskId);
-  useTitle(task?.filename ?? t.title.tasks);
+  useTitle(task ? titleOf(task) : t.title.tasks);
 
   if (error && toApiError(error).code === "task_not_found") return <NoSuchTask />;
   if (!task) {
@@ -40,6 +40,12 @@ function TaskView({ taskId }: { taskId: string }) {
       {task.kind === "pdf" ? <DocumentReader task={task} /> : <ImageTask task={task} />}
     </div>
   );
+}
+
+/** For the browser's tab: how far it is, while it runs. */
+function titleOf(task: Task): string {
+  if (task.status !== "running") return task.filename;
+  return `${String(Math.floor(task.progress.percent))}% · ${task.filename}`;
 }
 
 function TaskFailure({ task }: { task: Task }) {
