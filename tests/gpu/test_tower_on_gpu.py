@@ -68,13 +68,16 @@ def test_half_precision_stays_close_to_float32(encoder, side, dtype, tolerance):
         TowerOptions(attention="fused", compiled=True, cuda_graphs=True),
     ],
 )
-def test_every_variant_of_the_tower_encodes_the_same(variants, encoder, options, side, num_views):
+def test_no_variant_of_the_tower_is_less_exact_than_the_plain_one(
+    variants, encoder, options, side, num_views
+):
     pixels = structured_pixels(num_views, side)
     with torch.inference_mode():
         exact = encoder.float().encode(pixels)
+        plain = variants(TowerOptions())(pixels).float()
         tower = variants(options)
         first, again = tower(pixels).float().clone(), tower(pixels).float()
-    assert (first - exact).norm() / exact.norm() < 1e-2
+    assert (first - exact).norm() < 1.2 * (plain - exact).norm()
     assert torch.equal(first, again)
 
 
