@@ -59,7 +59,7 @@ def post(service: Service, image: bytes) -> httpx.Response:
     return httpx.post(
         f"{service.url}/api/ocr/image",
         files={"image": image},
-        data={"mode": "base", "task": "free"},
+        data={"mode": "small", "task": "free"},
         timeout=2 * RESTART_SECONDS,
     )
 
@@ -81,7 +81,7 @@ def read_as_a_worker(service: Service) -> str:
         engine = RemoteEngine([service.url], TOKEN, wait_seconds=RESTART_SECONDS)
         try:
             page = await recognize_page(
-                engine, np.asarray(print_page()), PageOptions(mode="base", task="free")
+                engine, np.asarray(print_page()), PageOptions(mode="small", task="free")
             )
         finally:
             await engine.stop()
