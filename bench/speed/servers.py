@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from bench.speed.load import Call
+from folio.engine.cpu import cpu_environment
 from tests.plugin import REPOSITORY, plugin_paths
 
 NGRAM_SIZE, WINDOW_SIZE = 30, 90
@@ -84,12 +85,12 @@ class Stock(ServerKind):
         serve_one = ["vllm.entrypoints.openai.api_server", "--model", str(options.model)]
         vllm = [sys.executable, "-m", *(serve if options.is_random else serve_one)]
         own = ["--no-enable-prefix-caching", "--disable-uvicorn-access-log"]
-        small = [] if options.is_random else ["--enforce-eager"]
+        small = [] if options.is_random else ["--enforce-eager", "--gpu-memory-utilization", "0.2"]
         return [*vllm, *flat, *own, *small, *options.stock_arguments]
 
     def environment(self, options: ServerOptions) -> Mapping[str, str]:
         # Without Folio's plugin; the small model exists through it only.
-        return {"VLLM_PLUGINS": ""} if options.is_random else {}
+        return {"VLLM_PLUGINS": ""} if options.is_random else cpu_environment(os.cpu_count() or 1)
 
     def call(self, page: Path, num_tokens: int, mode: str) -> Call:  # noqa: ARG002
         kind = page.suffix.removeprefix(".")
