@@ -65,7 +65,7 @@ def test_a_page_photographed_sideways_is_read_as_the_same_page_upright(
     )
     assert answer["image"] == {"width": 640, "height": 500}
     assert answer["text"] == expected["text"]
-    assert "".join(answer["text"].split()) == "".join("".join(TEXT).split())
+    assert TEXT[-1] in answer["text"].splitlines()
 
 
 def test_what_looks_like_tags_on_a_page_is_text(client: httpx.Client) -> None:

@@ -4,8 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import REGISTRY
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from folio.api.deps import EngineDep
 from folio.db import Backlog
@@ -27,16 +26,16 @@ _DATABASE_SECONDS = 1.0
 
 @router.get("/metrics")
 async def metrics(request: Request, engine: EngineDep) -> Response:
-    """As text, or as OpenMetrics where that is asked for. Answers within about a second.
+    """As text, also where OpenMetrics is asked for: vLLM's metrics make no valid OpenMetrics.
 
-    Where the database is away the queue's values are those of the last time that it was there.
+    Answers within about a second. Where the database is away the queue's values are those of the
+    last time that it was there.
     """
     _show_engine(engine.status)
     backlog = await _backlog(request.app.state.jobs)
     if backlog is not None:
         _show_backlog(backlog)
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encode(REGISTRY), media_type=content_type)
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 def _show_engine(status: EngineStatus) -> None:
