@@ -6,7 +6,11 @@ const NUM_PAGES = 500;
 
 test.use({ reader: "script", settings: { SECONDS_PER_TOKEN: "0" } });
 
-test("a book of 500 pages scrolls with a handful of its pages mounted", async ({ page, browser, files }) => {
+test("a book of 500 pages scrolls with a handful of its pages mounted", async ({
+  page,
+  browser,
+  files,
+}) => {
   test.setTimeout(480_000);
   await page.goto("/documents");
   await dropFile(page, files.path("book.pdf"), "application/pdf");
