@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 from bench.speed.measuring import Plan, measure
@@ -31,6 +32,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", choices=SERVERS, nargs="+", default=["stock", "folio"])
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64, 192])
     parser.add_argument("--tokens", type=int, nargs="+", default=[512], help="of each answer")
+    parser.add_argument(
+        "--points",
+        type=parse_point,
+        nargs="+",
+        metavar="CONCURRENCY:TOKENS",
+        help="just these, instead of every --concurrency with every --tokens",
+    )
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--pages-per-pass", type=int, help="default: as many as run at once")
     parser.add_argument("--format", choices=["jpeg", "png"], default="jpeg")
@@ -43,6 +51,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--stock-args", default="", help="more arguments of `vllm serve`")
     parser.add_argument("--report", action="store_true", help="print the table only")
     return parser.parse_args(arguments)
+
+
+def parse_point(text: str) -> tuple[int, int]:
+    concurrency, num_tokens = text.split(":")
+    return int(concurrency), int(num_tokens)
 
 
 def main() -> None:
@@ -90,21 +103,22 @@ def run_server(
     label = f"{name} {options.label}".strip()
     with running_server(SERVERS[name], server_options) as server:
         print(f"{label}: ready after {server.start_seconds:.0f} s", flush=True)
-        for num_tokens in options.tokens:
-            for concurrency in options.concurrency:
-                plan = Plan(
-                    concurrency=concurrency,
-                    num_tokens=num_tokens,
-                    num_passes=options.passes,
-                    pages_per_pass=options.pages_per_pass or max(concurrency, 5),
-                    seconds=deadline - time.monotonic() - 20,
-                )
-                if plan.seconds < 10:
-                    print(f"{label}: no time left for concurrency {concurrency}", flush=True)
-                    return
-                figures = measure(server, plan, pages)
-                results.add(label, options.format, options.mode, plan, figures)
-                print(results.line(label, plan, figures), flush=True)
+        for concurrency, num_tokens in options.points or product(
+            options.concurrency, options.tokens
+        ):
+            plan = Plan(
+                concurrency=concurrency,
+                num_tokens=num_tokens,
+                num_passes=options.passes,
+                pages_per_pass=options.pages_per_pass or max(concurrency, 5),
+                seconds=deadline - time.monotonic() - 20,
+            )
+            if plan.seconds < 10:
+                print(f"{label}: no time left for {concurrency} at once", flush=True)
+                return
+            figures = measure(server, plan, pages)
+            results.add(label, options.format, options.mode, plan, figures)
+            print(results.line(label, plan, figures), flush=True)
 
 
 if __name__ == "__main__":
