@@ -1,6 +1,6 @@
 """The full-size vision tower with random weights on a GPU, in every variant, in one run.
 
-    python -m bench.tower [--sides 1024 640] [--views 1 6 18] [--quick]
+    python -m bench.tower [--sides 1024 640] [--views 1 6 16 36] [--kernels VARIANT]
 
 Milliseconds per view and the share of the card's matrix rate; each variant's difference from the
 plain one in float32. Then the ways to attend, alone: torch's attention with positions folded in,
@@ -30,6 +30,8 @@ from tests.integration.model.checkpoints import published_config, random_tensor
 VARIANTS = {
     "plain": TowerOptions(),
     "fused": TowerOptions(attention="fused"),
+    "windows": TowerOptions(attention="fused_windows"),
+    "windows, compiled": TowerOptions(attention="fused_windows", compiled=True),
     "compiled": TowerOptions(compiled=True),
     "fused, compiled": TowerOptions(attention="fused", compiled=True),
     "fused, graphs": TowerOptions(attention="fused", cuda_graphs=True),
@@ -107,6 +109,22 @@ def print_towers(sides: list[int], numbers: list[int]) -> None:
             print(
                 f"{name:26}{side:6}{number:6}{spent:9.2f}{share:9.1%}{difference:9.1e}", flush=True
             )
+
+
+def print_kernels(name: str, sides: list[int], num_views: int) -> None:
+    """What one variant's time goes to, by kernel."""
+    tower = Tower(make_encoder(torch.bfloat16, "cuda"), VARIANTS[name])
+    for side in sides:
+        views = random_views(num_views, side, "cuda")
+        for _ in range(3):
+            tower(views)
+        torch.cuda.synchronize()
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            tower(views)
+            torch.cuda.synchronize()
+        print(f"{name}, {num_views} views of {side}")
+        averages = profile.key_averages()
+        print(averages.table(sort_by="self_cuda_time_total", row_limit=24), flush=True)
 
 
 def flex(attention: RelativeAttention, x: Tensor) -> Callable[[], Tensor]:
@@ -197,9 +215,13 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[1024, 640])
     parser.add_argument("--views", type=int, nargs="+", default=[1, 6, 16, 36])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--kernels", choices=VARIANTS, help="one variant's time by kernel, only")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("bench.tower needs a GPU")
+    if options.kernels:
+        print_kernels(options.kernels, options.sides, options.views[-1])
+        return
     for name in set(VARIANTS) - set(options.variants):
         del VARIANTS[name]
     print_attention(options.sides)

@@ -13,9 +13,13 @@ from torch import Tensor
 from training.batches import BatchArrays, BatchPlan
 from training.loader import Loader
 from training.views import Views, make_training_views
-from training.vocabulary import SPECIAL_TOKENS, VOCABULARY_SIZE
+from training.vocabulary import DET, DET_END, SPECIAL_TOKENS, VOCABULARY_SIZE
 
-CORRUPTED_SHARE = 0.04
+CORRUPTED_SHARE = 0.05
+# Of what it has written of boxes: lines follow each other evenly, and a network that trusts the
+# boxes above goes on counting from them, past where the line really stands.
+CORRUPTED_BOX_SHARE = 0.25
+DET_ID, DET_END_ID = SPECIAL_TOKENS.index(DET), SPECIAL_TOKENS.index(DET_END)
 TOKEN_ROUNDING = 64
 
 
@@ -66,9 +70,22 @@ def upload(plan: BatchPlan, arrays: BatchArrays, device: torch.device, dtype: to
 
 def corrupt(ids: Tensor, is_answer: Tensor) -> Tensor:
     """Some of what the network has written is wrong, so that it learns to trust the page."""
+    ids = corrupt_boxes(ids, is_answer)
     is_wrong = is_answer & (torch.rand(ids.shape, device=ids.device) < CORRUPTED_SHARE)
     noise = torch.randint(len(SPECIAL_TOKENS), VOCABULARY_SIZE, ids.shape, device=ids.device)
     return torch.where(is_wrong, noise, ids)
+
+
+def corrupt_boxes(ids: Tensor, is_answer: Tensor) -> Tensor:
+    """Some tokens between the tags of a box become those of other boxes of the batch."""
+    depth = ((ids == DET_ID).int() - (ids == DET_END_ID).int()).cumsum(1)
+    is_box = is_answer & (depth > 0) & (ids != DET_ID)
+    is_wrong = is_box & (torch.rand(ids.shape, device=ids.device) < CORRUPTED_BOX_SHARE)
+    # Without waiting for the device to count: boxes first, in random order, and any of them drawn.
+    order = (torch.rand(ids.shape, device=ids.device) + ~is_box).flatten().argsort()
+    drawn = torch.rand(ids.numel(), device=ids.device) * is_box.sum()
+    others = ids.flatten()[order[drawn.long()]].view(ids.shape)
+    return torch.where(is_wrong, others, ids)
 
 
 class Prefetcher:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Literal, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from folio.model.deepencoder import DeepEncoder
 
@@ -27,7 +27,7 @@ class TowerOptions:
     """attention: of SAM's global layers, by torch's attention with positions folded in, or by our
     own kernel. compiled: each block by torch.compile. cuda_graphs: for few views at once."""
 
-    attention: Literal["folded", "fused"] = "folded"
+    attention: Literal["folded", "fused", "fused_windows"] = "folded"
     compiled: bool = False
     cuda_graphs: bool = False
 
@@ -58,8 +58,9 @@ class Tower:
         encoder.freeze()
         if not is_cuda:
             return encoder
-        if options.attention == "fused":
-            encoder.use_fused_attention()
+        lay_out_convolutions(encoder)
+        if options.attention != "folded":
+            encoder.use_fused_attention(in_windows=options.attention == "fused_windows")
         if options.compiled:
             compile_blocks(encoder)
         if not options.cuda_graphs:
@@ -67,6 +68,13 @@ class Tower:
         graphs = EncoderGraphs(encoder, encoder.image_newline.device)
         graphs.capture_all()
         return graphs
+
+
+def lay_out_convolutions(encoder: DeepEncoder) -> None:
+    """Channels last, as their input is: cuDNN would turn the weights at every call."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def compile_blocks(encoder: DeepEncoder) -> None:

@@ -11,7 +11,7 @@ from training.checkpoint import from_published, load_checkpoint, save_checkpoint
 from training.loader import NEVER, Loader
 from training.muon import Optimizer
 from training.nano import Nano, initialise, load_config
-from training.prefetch import upload
+from training.prefetch import DET_END_ID, DET_ID, corrupt_boxes, upload
 from training.trainee import Trainee
 from training.vocabulary import PageTokenizer
 
@@ -39,6 +39,25 @@ def test_a_few_steps_lower_the_loss(batch_arrays: tuple[BatchPlan, BatchArrays])
         trainee.zero_grad()
         losses.append(figures[0].item())
     assert losses[-1] < losses[0] - 0.5
+
+
+def test_written_boxes_are_corrupted_with_parts_of_other_boxes() -> None:
+    text, number = 100, 200
+    row = [text] * 4 + [DET_ID, *range(number, number + 8), DET_END_ID] + [text] * 4
+    ids = torch.tensor([row] * 200)
+    is_answer = torch.ones_like(ids, dtype=torch.bool)
+    is_answer[:, :6] = False
+    corrupted = corrupt_boxes(ids, is_answer)
+    is_changed = corrupted != ids
+    assert 0.15 < is_changed[:, 6:13].float().mean() < 0.3
+    assert not is_changed[:, :6].any()
+    assert not is_changed[:, 13:].any()
+    assert set(corrupted[is_changed].tolist()) <= set(range(number, number + 8))
+
+
+def test_pages_without_boxes_stay_as_they_are() -> None:
+    ids = torch.full((3, 9), 100)
+    assert torch.equal(corrupt_boxes(ids, torch.ones_like(ids, dtype=torch.bool)), ids)
 
 
 def test_the_shipped_weights_have_the_published_names() -> None:

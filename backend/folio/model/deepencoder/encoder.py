@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from folio.model.deepencoder.clip import ClipEncoder
 from folio.model.deepencoder.config import DeepEncoderConfig
 from folio.model.deepencoder.projector import Projector
-from folio.model.deepencoder.sam import SamEncoder
+from folio.model.deepencoder.sam import SamBlock, SamEncoder
 from folio.model.deepencoder.sequence import assemble_image
 from folio.preprocessing.tiling import NO_CROPS, CropGrid
 from folio.preprocessing.transforms import normalise
@@ -41,10 +41,11 @@ class DeepEncoder(nn.Module):
         self.sam_model.frozen = {}
         self.vision_model.embeddings.frozen = {}
 
-    def use_fused_attention(self) -> None:
-        """In SAM's global layers: see `kernels.attention`."""
-        for block in self.sam_model.global_blocks:
-            block.attn.fused = True
+    def use_fused_attention(self, *, in_windows: bool) -> None:
+        """In SAM's global layers, or in those of windows too: see `kernels.attention`."""
+        for block in self.sam_model.blocks:
+            assert isinstance(block, SamBlock)
+            block.attn.fused = in_windows or block.is_global
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """uint8 -> normalised; in either case in the parameters' dtype."""

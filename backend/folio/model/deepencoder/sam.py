@@ -38,8 +38,15 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, config.width, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        # (views, 3, side, side) -> (views, grid, grid, width)
-        return self.proj(pixels).permute(0, 2, 3, 1)
+        """(views, 3, side, side) -> (views, grid, grid, width).
+
+        As one matrix product: for three channels cuDNN has no convolution on the matrix units.
+        """
+        views, channels, side, _ = pixels.shape
+        grid = side // PATCH_SIZE
+        patches = pixels.view(views, channels, grid, PATCH_SIZE, grid, PATCH_SIZE)
+        patches = patches.permute(0, 2, 4, 1, 3, 5).reshape(views, grid, grid, -1)
+        return functional.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class RelativeAttention(nn.Module):
@@ -221,10 +228,6 @@ class SamEncoder(nn.Module):
         for block, of_block in zip(self.blocks, positions.of_blocks, strict=True):
             x = block(x, of_block)
         return x
-
-    @property
-    def global_blocks(self) -> list[SamBlock]:
-        return [block for block in self.blocks if isinstance(block, SamBlock) and block.is_global]
 
     def positions(self, grid_size: int) -> SamPositions:
         """For views of grid_size x grid_size patches; kept once the weights are `frozen`."""
