@@ -1,17 +1,17 @@
 """The full-size vision tower with random weights on a GPU, in every variant, in one run.
 
-    python -m bench.tower [--sides 1024 640] [--views 1 6 16 36] [--kernels VARIANT]
+    python -m bench.tower [--sides 1024 640] [--views 1 6 16 36] [--kernels VARIANT | --attention]
 
 Milliseconds per view and the share of the card's matrix rate; each variant's difference from the
-plain one in float32. Then the ways to attend, alone: torch's attention with positions folded in,
-FlexAttention, our kernel. Then resizing on the device, and the embedding of whole pages.
+plain one in float32. Then resizing on the device, and the embedding of whole pages. --attention:
+torch's attention with positions folded in, beside our kernel with its work cut in several ways.
 """
 
 import argparse
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -19,8 +19,10 @@ import torch
 from torch import Tensor
 
 from folio.model.deepencoder import DeepEncoder, DeepEncoderConfig
+from folio.model.deepencoder.config import WINDOW_SIZE
 from folio.model.deepencoder.positions import one_hot_rows_and_columns
 from folio.model.deepencoder.sam import HEAD_DIM_MULTIPLE, RelativeAttention
+from folio.model.kernels.attention import Blocks, attend_on_grid
 from folio.model.resampling import make_device_views
 from folio.model.tower import Tower, TowerOptions
 from folio.model.view_batches import PIXELS_PER_GPU_BATCH, embed_pages
@@ -33,10 +35,17 @@ VARIANTS = {
     "windows": TowerOptions(attention="fused_windows"),
     "windows, compiled": TowerOptions(attention="fused_windows", compiled=True),
     "compiled": TowerOptions(compiled=True),
-    "fused, compiled": TowerOptions(attention="fused", compiled=True),
-    "fused, graphs": TowerOptions(attention="fused", cuda_graphs=True),
-    "fused, compiled, graphs": TowerOptions(attention="fused", compiled=True, cuda_graphs=True),
+    "windows, graphs": TowerOptions(attention="fused_windows", cuda_graphs=True),
+    "windows, compiled, graphs": TowerOptions(
+        attention="fused_windows", compiled=True, cuda_graphs=True
+    ),
 }
+BLOCKS = [
+    Blocks(queries, tile, num_warps, num_stages)
+    for queries, num_warps in ((128, 8), (128, 4), (64, 4))
+    for tile in (128, 64)
+    for num_stages in (2, 3)
+]
 A4 = (1240, 1754)
 REPEATS = 7
 
@@ -127,56 +136,34 @@ def print_kernels(name: str, sides: list[int], num_views: int) -> None:
         print(averages.table(sort_by="self_cuda_time_total", row_limit=24), flush=True)
 
 
-def flex(attention: RelativeAttention, x: Tensor) -> Callable[[], Tensor]:
-    """FlexAttention with the bias looked up per score."""
-    from torch.nn.attention.flex_attention import flex_attention
-
-    batch, size = x.shape[:2]
-    compiled = torch.compile(flex_attention)
-    positions = attention.positions(size, one_hot_rows_and_columns(size, HEAD_DIM_MULTIPLE, like=x))
-
-    def run() -> Tensor:
-        qkv = attention.qkv(x).view(batch, size**2, 3, attention.num_heads, attention.head_dim)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        rows, columns = attention.position_scores(query, positions, size)
-        rows, columns = rows.flatten(2, 3), columns.flatten(2, 3)
-
-        def add_positions(score, b, h, q, k):
-            return score + rows[b, h, q, k // size] + columns[b, h, q, k % size]
-
-        out = compiled(query, key, value, score_mod=add_positions)
-        return attention.proj(out.transpose(1, 2).flatten(2).view(x.shape))
-
-    return run
-
-
-def print_attention(sides: list[int]) -> None:
-    print(f"{'attention':26}{'side':>6}{'views':>6}{'ms/view':>9}{'error':>9}")
-    for side, number in product(sides, (1, 8)):
-        size = side // 16
+def print_attention(sides: list[int], num_views: int = 8) -> None:
+    """Of one layer, without its linear parts: of the whole grid, and of windows."""
+    print(f"{'attention':44}{'grid':>6}{'views':>6}{'ms/view':>9}{'error':>9}")
+    grids = [(side // 16, 1) for side in sides] + [(WINDOW_SIZE, -((-sides[0] // 224) ** 2))]
+    for size, per_view in grids:
         attention = RelativeAttention(768, 12, 64).to("cuda", torch.bfloat16).requires_grad_(False)
         torch.nn.init.normal_(attention.rel_pos_h, std=0.5)
         torch.nn.init.normal_(attention.rel_pos_w, std=0.5)
-        x = torch.randn(number, size, size, 768, device="cuda", dtype=torch.bfloat16)
+        x = torch.randn(num_views * per_view, size, size, 768, device="cuda", dtype=torch.bfloat16)
         one_hot = one_hot_rows_and_columns(size, HEAD_DIM_MULTIPLE, like=x)
         positions = attention.positions(size, one_hot)
-        expected = attention(x, positions)
-
-        def fused() -> Tensor:
-            attention.fused = True  # noqa: B023
-            out = attention(x, positions)  # noqa: B023
-            attention.fused = False  # noqa: B023
-            return out
-
-        ways = {"folded": lambda: attention(x, positions), "fused": fused}  # noqa: B023
-        for name, run in (ways | {"flex": flex(attention, x)}).items():
+        qkv = attention.qkv(x).view(len(x), size**2, 3, 12, 64)
+        expected = attention.attend_folded(qkv, positions, size)
+        ways: dict[str, Callable[[], Tensor]] = {
+            "folded": partial(attention.attend_folded, qkv, positions, size)
+        }
+        for blocks in BLOCKS:
+            ways[str(blocks)] = partial(
+                attend_on_grid, *qkv.unbind(2), positions.rows, positions.columns, blocks
+            )
+        for name, run in ways.items():
             try:
-                spent = milliseconds(run) / number
+                spent = milliseconds(run) / num_views
                 difference = ((run() - expected).norm() / expected.norm()).item()
-            except Exception as error:  # as above
-                print(f"{name:26}{side:6}{number:6}  {type(error).__name__}: {str(error)[:200]}")
+            except Exception as error:  # one that fails must not hide the others
+                print(f"{name:44}{size:6}{num_views:6}  {type(error).__name__}: {str(error)[:200]}")
                 continue
-            print(f"{name:26}{side:6}{number:6}{spent:9.3f}{difference:9.1e}", flush=True)
+            print(f"{name:44}{size:6}{num_views:6}{spent:9.3f}{difference:9.1e}", flush=True)
 
 
 def print_pages(numbers: list[int]) -> None:
@@ -184,7 +171,7 @@ def print_pages(numbers: list[int]) -> None:
     resolution = resolve(Mode.GUNDAM, *A4)
     page = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (*A4[::-1], 3), np.uint8))
     encoder = make_encoder(torch.bfloat16, "cuda")
-    tower = Tower(encoder, replace(TowerOptions(), attention="fused"))
+    tower = Tower(encoder, TowerOptions(attention="fused_windows"))
     for number in numbers:
         pages = [[page.cuda()] for _ in range(number)]
         stacked = torch.stack([pixels for (pixels,) in pages])
@@ -215,6 +202,7 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[1024, 640])
     parser.add_argument("--views", type=int, nargs="+", default=[1, 6, 16, 36])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--attention", action="store_true", help="the ways to attend, only")
     parser.add_argument("--kernels", choices=VARIANTS, help="one variant's time by kernel, only")
     options = parser.parse_args()
     if not torch.cuda.is_available():
@@ -222,9 +210,11 @@ def main() -> None:
     if options.kernels:
         print_kernels(options.kernels, options.sides, options.views[-1])
         return
+    if options.attention:
+        print_attention(options.sides)
+        return
     for name in set(VARIANTS) - set(options.variants):
         del VARIANTS[name]
-    print_attention(options.sides)
     print_pages([1, 8, 18])
     print_towers(options.sides, options.views)
 

@@ -83,13 +83,11 @@ class RelativeAttention(nn.Module):
         out = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
         return out[..., : self.head_dim].transpose(1, 2).flatten(2)
 
-    def attend_fused(self, qkv: Tensor, positions: GridPositions, size: int) -> Tensor:
+    def attend_fused(self, qkv: Tensor, positions: GridPositions, _: int) -> Tensor:
         """The same by a kernel of ours: for GPUs, and without gradients."""
         from folio.model.kernels.attention import attend_on_grid  # noqa: PLC0415
 
-        query, key, value = qkv.unbind(2)
-        rows, columns = self.position_scores(query.transpose(1, 2), positions, size)
-        return attend_on_grid(query, key, value, rows.flatten(2, 3), columns.flatten(2, 3))
+        return attend_on_grid(*qkv.unbind(2), positions.rows, positions.columns)
 
     def position_scores(
         self, query: Tensor, positions: GridPositions, size: int

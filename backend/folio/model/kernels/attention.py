@@ -1,8 +1,11 @@
 """Attention over a square grid with decomposed relative positions, without widening or storing.
 
-The online softmax of FlashAttention, over tiles of whole rows of the grid: the bias of the columns
-is the same in every tile, so it is read once, and the bias of the rows is a number per row.
+The online softmax of FlashAttention, over tiles of whole rows of the grid. A score costs no more
+than without positions: the columns' bias is the same in every tile, and is what the products are
+added up on; the rows' bias, a number per row, comes in as one more product with a few columns.
 """
+
+from typing import NamedTuple
 
 import torch
 import triton
@@ -10,8 +13,61 @@ import triton.language as tl
 from torch import Tensor
 
 _LOG2_E = 1.4426950408889634
-_MAX_TILE = 128
-_QUERIES = 128
+# The matrix units take no fewer.
+_SMALLEST_SIDE = 16
+
+
+class Blocks(NamedTuple):
+    """How the work is cut: queries of a program; most keys of a tile."""
+
+    queries: int = 128
+    tile: int = 128
+    num_warps: int = 8
+    num_stages: int = 3
+
+
+@triton.jit
+def _score_positions(
+    query,  # (batch, tokens, heads, head_dim) by its strides
+    row_table,  # (side, side, head_dim): of a query's row and a key's, as is column_table
+    column_table,
+    scores,  # (2, batch, heads, tokens, side): written, for rows and for columns
+    batch_stride,
+    token_stride,
+    head_stride,
+    num_heads,
+    side: tl.constexpr,
+    padded_side: tl.constexpr,
+    head_dim: tl.constexpr,
+):
+    """One row of the grid's queries with all rows of keys, or one column's with all columns."""
+    line = tl.program_id(0)
+    index = tl.program_id(1).to(tl.int64)
+    is_column = tl.program_id(2)
+    places = tl.arange(0, padded_side)
+    channels = tl.arange(0, head_dim)
+    is_place = places < side
+    tokens = tl.where(is_column == 1, places * side + line, line * side + places)
+    start = (index // num_heads) * batch_stride + (index % num_heads) * head_stride
+    q = tl.load(
+        query + start + tokens[:, None] * token_stride + channels[None, :],
+        mask=is_place[:, None],
+        other=0.0,
+    )
+    table = column_table if is_column == 1 else row_table
+    k = tl.load(
+        table + (line * side + places[None, :]) * head_dim + channels[:, None],
+        mask=is_place[None, :],
+        other=0.0,
+    )
+    products = tl.dot(q, k)
+    num_tokens = side * side
+    target = (is_column * tl.num_programs(1) + index) * num_tokens + tokens
+    tl.store(
+        scores + target[:, None] * side + places[None, :],
+        products.to(scores.dtype.element_ty),
+        mask=is_place[:, None] & is_place[None, :],
+    )
 
 
 @triton.jit
@@ -29,6 +85,7 @@ def _attend(
     scale,
     side: tl.constexpr,
     rows_per_tile: tl.constexpr,
+    padded_rows: tl.constexpr,
     tile: tl.constexpr,
     num_queries: tl.constexpr,
     head_dim: tl.constexpr,
@@ -37,6 +94,7 @@ def _attend(
     """One head of one image per program of the second axis, a block of its queries."""
     num_tokens: tl.constexpr = side * side
     tokens_per_tile: tl.constexpr = side * rows_per_tile
+    is_even: tl.constexpr = tokens_per_tile == tile and side % rows_per_tile == 0
     index = tl.program_id(1).to(tl.int64)
     batch, head = index // num_heads, index % num_heads
     start = batch * batch_stride + head * head_stride
@@ -44,38 +102,46 @@ def _attend(
     is_query = queries < num_tokens
     channels = tl.arange(0, head_dim)
     place = tl.arange(0, tile)
+    row_in_tile = tl.arange(0, padded_rows)
     q = tl.load(
         query + start + queries[:, None] * token_stride + channels[None, :],
         mask=is_query[:, None],
         other=0.0,
     )
+    # In units of the products before they are scaled; places beyond the tile's rows are no keys.
     bias_start = (index * num_tokens + queries) * side
     column_bias = tl.load(
-        columns + bias_start[:, None] + (place % side)[None, :],
-        mask=is_query[:, None] & (place < tokens_per_tile)[None, :],
-        other=0.0,
+        columns + bias_start[:, None] + (place % side)[None, :], mask=is_query[:, None], other=0.0
     ).to(tl.float32)
+    column_bias = tl.where((place < tokens_per_tile)[None, :], column_bias / scale, float("-inf"))
+    is_in_row = (row_in_tile[:, None] == (place // side)[None, :]).to(q.dtype)
+    exponent = scale * log2_e
     highest = tl.full((num_queries,), float("-inf"), tl.float32)
     total = tl.zeros((num_queries,), tl.float32)
     result = tl.zeros((num_queries, head_dim), tl.float32)
     for first_row in range(0, side, rows_per_tile):
         keys = first_row * side + place
-        is_key = (place < tokens_per_tile) & (keys < num_tokens)
-        offsets = start + keys[:, None] * token_stride + channels[None, :]
-        k = tl.load(key + offsets, mask=is_key[:, None], other=0.0)
-        v = tl.load(value + offsets, mask=is_key[:, None], other=0.0)
-        scores = tl.dot(q, tl.trans(k)) * scale + column_bias
-        for row in tl.static_range(rows_per_tile):
-            inside = is_query & (first_row + row < side)
-            bias = tl.load(rows + bias_start + first_row + row, mask=inside, other=0.0)
-            in_row = (place >= row * side) & (place < (row + 1) * side)
-            scores += tl.where(in_row[None, :], bias.to(tl.float32)[:, None], 0.0)
-        scores = tl.where(is_key[None, :], scores * log2_e, float("-inf"))
+        k_places = start + keys[None, :] * token_stride + channels[:, None]
+        v_places = start + keys[:, None] * token_stride + channels[None, :]
+        row = first_row + row_in_tile
+        if is_even:
+            k = tl.load(key + k_places)
+            v = tl.load(value + v_places)
+        else:
+            k = tl.load(key + k_places, mask=(keys < num_tokens)[None, :], other=0.0)
+            v = tl.load(value + v_places, mask=(keys < num_tokens)[:, None], other=0.0)
+        row_bias = tl.load(
+            rows + bias_start[:, None] + row[None, :],
+            mask=is_query[:, None] & (row < side)[None, :],
+            other=-3000.0,  # rows beyond the grid: no weight, and finite in float16 when scaled
+        )
+        scores = tl.dot(q, k, acc=column_bias)
+        scores = tl.dot((row_bias / scale).to(q.dtype), is_in_row, acc=scores)
         higher = tl.maximum(highest, tl.max(scores, 1))
-        weights = tl.exp2(scores - higher[:, None])
-        shrink = tl.exp2(highest - higher)
+        weights = tl.exp2(scores * exponent - (higher * exponent)[:, None])
+        shrink = tl.exp2((highest - higher) * exponent)
         total = total * shrink + tl.sum(weights, 1)
-        result = result * shrink[:, None] + tl.dot(weights.to(v.dtype), v)
+        result = tl.dot(weights.to(v.dtype), v, acc=result * shrink[:, None])
         highest = higher
     target = (batch * num_tokens + queries) * num_heads + head
     tl.store(
@@ -87,39 +153,53 @@ def _attend(
 
 @torch.compiler.disable
 def attend_on_grid(
-    query: Tensor, key: Tensor, value: Tensor, rows: Tensor, columns: Tensor
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    row_table: Tensor,
+    column_table: Tensor,
+    blocks: Blocks = Blocks(),  # noqa: B008 - a tuple: it cannot change
 ) -> Tensor:
-    """query, key, value: (batch, tokens, heads, head_dim) of one layout, such as parts of a qkv.
+    """query, key, value: (batch, side**2, heads, head_dim) of one layout, such as parts of a qkv.
 
-    rows, columns: (batch, heads, tokens, side), what a query adds to its scores with the keys of
-    each row and of each column of the grid -> (batch, tokens, heads * head_dim)
+    row_table, column_table: (side, side, head_dim), what a query of one row (column) is multiplied
+    with for its scores with the keys of another -> (batch, side**2, heads * head_dim)
     """
     batch, num_tokens, num_heads, head_dim = query.shape
-    side = rows.shape[-1]
-    rows_per_tile = max(1, _MAX_TILE // side)
-    out = torch.empty(
-        (batch, num_tokens, num_heads * head_dim), dtype=query.dtype, device=query.device
+    side = row_table.shape[0]
+    strides = query.stride(0), query.stride(1), query.stride(2)
+    scores = query.new_empty((2, batch, num_heads, num_tokens, side))
+    _score_positions[side, batch * num_heads, 2](
+        query,
+        row_table.contiguous(),
+        column_table.contiguous(),
+        scores,
+        *strides,
+        num_heads,
+        side=side,
+        padded_side=max(_SMALLEST_SIDE, triton.next_power_of_2(side)),
+        head_dim=head_dim,
+        num_warps=4,
     )
-    grid = (triton.cdiv(num_tokens, _QUERIES), batch * num_heads)
-    _attend[grid](
+    rows_per_tile = max(1, blocks.tile // side)
+    out = query.new_empty((batch, num_tokens, num_heads * head_dim))
+    _attend[triton.cdiv(num_tokens, blocks.queries), batch * num_heads](
         query,
         key,
         value,
-        rows.contiguous(),
-        columns.contiguous(),
+        *scores,
         out,
-        query.stride(0),
-        query.stride(1),
-        query.stride(2),
+        *strides,
         num_heads,
         head_dim**-0.5,
         side=side,
         rows_per_tile=rows_per_tile,
+        padded_rows=max(_SMALLEST_SIDE, triton.next_power_of_2(rows_per_tile)),
         tile=triton.next_power_of_2(rows_per_tile * side),
-        num_queries=_QUERIES,
+        num_queries=blocks.queries,
         head_dim=head_dim,
         log2_e=_LOG2_E,
-        num_warps=8,
-        num_stages=2,
+        num_warps=blocks.num_warps,
+        num_stages=blocks.num_stages,
     )
     return out
