@@ -139,7 +139,7 @@ def print_kernels(name: str, sides: list[int], num_views: int) -> None:
 def print_attention(sides: list[int], num_views: int = 8) -> None:
     """Of one layer, without its linear parts: of the whole grid, and of windows."""
     print(f"{'attention':44}{'grid':>6}{'views':>6}{'ms/view':>9}{'error':>9}")
-    grids = [(side // 16, 1) for side in sides] + [(WINDOW_SIZE, -((-sides[0] // 224) ** 2))]
+    grids = [(side // 16, 1) for side in sides] + [(WINDOW_SIZE, (-(-sides[0] // 224)) ** 2)]
     for size, per_view in grids:
         attention = RelativeAttention(768, 12, 64).to("cuda", torch.bfloat16).requires_grad_(False)
         torch.nn.init.normal_(attention.rel_pos_h, std=0.5)

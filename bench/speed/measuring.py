@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from bench.speed.load import Finished, Load
 from bench.speed.meters import Meter
 from bench.speed.servers import Server
 from tests.plugin import REPOSITORY
+
+# Beyond this share of failed requests a load gives no figure; below it they are told beside it.
+MAX_ERROR_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,21 @@ def measure(server: Server, plan: Plan, pages: list[Path]) -> dict[str, Any]:
     load = Load(server.url, calls, plan.concurrency, num_requests, plan.seconds)
     reset_stages(server)
     with Meter(server.process.pid) as meter:
+        started = time.monotonic()
         finished = run_load(load)
+    tell_errors(server, finished, started)
     return summarise(finished, plan, meter) | {"stages_ms": read_stages(server)}
+
+
+def tell_errors(server: Server, finished: Sequence[Finished], started: float) -> None:
+    errors = [request for request in finished if request.error]
+    for request in errors[:5]:
+        print(
+            f"failed {request.ended - started:.1f} s after the load began, "
+            f"{request.ended - request.started:.1f} s after it was sent: {request.error}"
+        )
+    if errors:
+        print(f"the server's log ends:\n{server.log_path.read_text()[-4000:]}", flush=True)
 
 
 def run_load(load: Load) -> list[Finished]:
@@ -59,19 +76,24 @@ def run_load(load: Load) -> list[Finished]:
 def summarise(finished: Sequence[Finished], plan: Plan, meter: Meter) -> dict[str, Any]:
     """The last requests run while others have ended already: they belong to no pass."""
     errors = [request.error for request in finished if request.error]
-    counted = finished[: len(finished) - plan.concurrency + 1]
+    counted = [
+        request
+        for request in finished[: len(finished) - plan.concurrency + 1]
+        if request.error is None
+    ]
     size = plan.pages_per_pass
     passes = [
         counted[first - 1 : first + size] for first in range(size, len(counted) - size + 1, size)
     ]
-    if errors or not passes:
+    if len(errors) > MAX_ERROR_SHARE * len(finished) or not passes:
         return {"errors": errors[:3], "num_errors": len(errors), "num_finished": len(finished)}
     rates = [size / (requests[-1].ended - requests[0].ended) for requests in passes]
-    measured = [request for requests in passes for request in requests[1:]]
+    measured = [request for requests in passes for request in requests[1:] if request.error is None]
     start, end = passes[0][0].ended, passes[-1][-1].ended
     latencies = sorted(request.ended - request.started for request in measured)
     num_tokens = statistics.mean(request.num_tokens for request in measured)
     return {
+        "num_errors": len(errors),
         "pages_per_second": statistics.median(rates),
         "pages_per_second_of_passes": rates,
         "output_tokens_per_second": statistics.median(rates) * num_tokens,
