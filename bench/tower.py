@@ -3,7 +3,7 @@
     python -m bench.tower [--sides 1024 640] [--views 1 6 16 36] [--kernels VARIANT | --attention]
 
 Milliseconds per view and the share of the card's matrix rate; each variant's difference from the
-plain one in float32. Then resizing on the device, and the embedding of whole pages. --attention:
+encoder in float32. Then resizing on the device, and the embedding of whole pages. --attention:
 torch's attention with positions folded in, beside our kernel with its work cut in several ways.
 """
 
@@ -30,15 +30,11 @@ from folio.preprocessing.resolution import Mode, resolve
 from tests.integration.model.checkpoints import published_config, random_tensor
 
 VARIANTS = {
-    "plain": TowerOptions(),
-    "fused": TowerOptions(attention="fused"),
-    "windows": TowerOptions(attention="fused_windows"),
-    "windows, compiled": TowerOptions(attention="fused_windows", compiled=True),
-    "compiled": TowerOptions(compiled=True),
-    "windows, graphs": TowerOptions(attention="fused_windows", cuda_graphs=True),
-    "windows, compiled, graphs": TowerOptions(
-        attention="fused_windows", compiled=True, cuda_graphs=True
-    ),
+    "folded": TowerOptions(attention="folded"),
+    "fused": TowerOptions(),
+    "fused, compiled": TowerOptions(compiled=True),
+    "fused, graphs": TowerOptions(cuda_graphs=True),
+    "fused, compiled, graphs": TowerOptions(compiled=True, cuda_graphs=True),
 }
 BLOCKS = [
     Blocks(queries, tile, num_warps, num_stages)
@@ -171,7 +167,7 @@ def print_pages(numbers: list[int]) -> None:
     resolution = resolve(Mode.GUNDAM, *A4)
     page = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (*A4[::-1], 3), np.uint8))
     encoder = make_encoder(torch.bfloat16, "cuda")
-    tower = Tower(encoder, TowerOptions(attention="fused_windows"))
+    tower = Tower(encoder, TowerOptions())
     for number in numbers:
         pages = [[page.cuda()] for _ in range(number)]
         stacked = torch.stack([pixels for (pixels,) in pages])

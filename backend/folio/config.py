@@ -173,8 +173,8 @@ class EngineSettings(_Group):
     engine_max_failed_starts: int = Field(
         5, ge=1, description="In a row; then the process ends, for who started it to start it anew"
     )
-    tower_attention: Literal["folded", "fused", "fused_windows"] = Field(
-        "folded", description="SAM's global layers on a GPU: torch's attention, or our own kernel"
+    tower_attention: Literal["folded", "fused"] = Field(
+        "fused", description="SAM's attention on a GPU: by our own kernel, or folded into torch's"
     )
     tower_compiled: bool = Field(False, description="The vision tower by torch.compile, on a GPU")
     tower_cuda_graphs: bool = Field(False, description="The vision tower in CUDA graphs")

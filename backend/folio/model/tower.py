@@ -27,7 +27,7 @@ class TowerOptions:
     """attention: of SAM's global layers, by torch's attention with positions folded in, or by our
     own kernel. compiled: each block by torch.compile. cuda_graphs: for few views at once."""
 
-    attention: Literal["folded", "fused", "fused_windows"] = "folded"
+    attention: Literal["folded", "fused"] = "fused"
     compiled: bool = False
     cuda_graphs: bool = False
 
@@ -59,8 +59,8 @@ class Tower:
         if not is_cuda:
             return encoder
         lay_out_convolutions(encoder)
-        if options.attention != "folded":
-            encoder.use_fused_attention(in_windows=options.attention == "fused_windows")
+        if options.attention == "fused":
+            encoder.use_fused_attention()
         if options.compiled:
             compile_blocks(encoder)
         if not options.cuda_graphs:

@@ -21,7 +21,7 @@ def test_options_come_from_vllms_additional_config():
 
 
 @pytest.mark.parametrize("additional_config", [None, {}, {"another": {}}, object()])
-def test_without_options_the_tower_runs_plain(additional_config):
+def test_without_options_the_tower_has_its_defaults(additional_config):
     assert TowerOptions.from_config(additional_config) == TowerOptions()
 
 

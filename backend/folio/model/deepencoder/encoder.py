@@ -41,11 +41,11 @@ class DeepEncoder(nn.Module):
         self.sam_model.frozen = {}
         self.vision_model.embeddings.frozen = {}
 
-    def use_fused_attention(self, *, in_windows: bool) -> None:
-        """In SAM's global layers, or in those of windows too: see `kernels.attention`."""
+    def use_fused_attention(self) -> None:
+        """In all of SAM's layers: see `kernels.attention`."""
         for block in self.sam_model.blocks:
             assert isinstance(block, SamBlock)
-            block.attn.fused = in_windows or block.is_global
+            block.attn.fused = True
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """uint8 -> normalised; in either case in the parameters' dtype."""

@@ -60,7 +60,7 @@ def _score_positions(
         mask=is_place[None, :],
         other=0.0,
     )
-    products = tl.dot(q, k)
+    products = tl.dot(q, k, input_precision="ieee")
     num_tokens = side * side
     target = (is_column * tl.num_programs(1) + index) * num_tokens + tokens
     tl.store(
@@ -135,13 +135,17 @@ def _attend(
             mask=is_query[:, None] & (row < side)[None, :],
             other=-3000.0,  # rows beyond the grid: no weight, and finite in float16 when scaled
         )
-        scores = tl.dot(q, k, acc=column_bias)
-        scores = tl.dot((row_bias / scale).to(q.dtype), is_in_row, acc=scores)
+        scores = tl.dot(q, k, acc=column_bias, input_precision="ieee")
+        scores = tl.dot(
+            (row_bias / scale).to(q.dtype), is_in_row, acc=scores, input_precision="ieee"
+        )
         higher = tl.maximum(highest, tl.max(scores, 1))
         weights = tl.exp2(scores * exponent - (higher * exponent)[:, None])
         shrink = tl.exp2((highest - higher) * exponent)
         total = total * shrink + tl.sum(weights, 1)
-        result = tl.dot(weights.to(v.dtype), v, acc=result * shrink[:, None])
+        result = tl.dot(
+            weights.to(v.dtype), v, acc=result * shrink[:, None], input_precision="ieee"
+        )
         highest = higher
     target = (batch * num_tokens + queries) * num_heads + head
     tl.store(
