@@ -352,9 +352,11 @@ def set_page(
 
 
 def margins(canvas: Canvas, rng: random.Random) -> Column:
-    x = rng.uniform(0.012, 0.11) * canvas.width
-    right = canvas.width - rng.uniform(0.012, 0.11) * canvas.width
-    top, bottom = (int(rng.uniform(0.012, 0.09) * canvas.height) for _ in range(2))
+    """Narrow ones, as a full page has, or any: where writing begins must be read, not expected."""
+    widest, highest = (0.11, 0.09) if rng.random() < 0.6 else (0.25, 0.3)
+    x = rng.uniform(0.012, widest) * canvas.width
+    right = canvas.width - rng.uniform(0.012, widest) * canvas.width
+    top, bottom = (int(rng.uniform(0.012, highest) * canvas.height) for _ in range(2))
     return Column(x, right, top, canvas.height - bottom)
 
 
