@@ -228,7 +228,7 @@ export interface paths {
         /**
          * Get Picture
          * @description A picture under the name that `document.md` links: `images/page-0003-figure-1.jpg`, or
-         *     `pages/page-0003.jpg`.
+         *     `pages/page-0003.jpg`; with `width`, a smaller one for a small place.
          */
         get: operations["get_picture_api_tasks__task_id__files__folder___name__get"];
         put?: never;
@@ -1580,7 +1580,10 @@ export interface operations {
     };
     get_picture_api_tasks__task_id__files__folder___name__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description at most so many pixels wide */
+                width?: number | null;
+            };
             header?: never;
             path: {
                 folder: string;
