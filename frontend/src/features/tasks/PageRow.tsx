@@ -6,10 +6,10 @@ import { ScaledPicture } from "@/components/page/ScaledPicture";
 import { useHighlight } from "@/components/page/useHighlight";
 import { Button } from "@/components/ui/Button";
 import { CopyButton } from "@/components/ui/CopyButton";
-import { Notice } from "@/components/ui/Notice";
 import type { Page, Size } from "@/lib/api";
 import { useI18n } from "@/lib/i18n";
 import { PageFigures } from "./PageFigures";
+import { PageReason } from "./PageReason";
 import { PageStatusBadge } from "./PageStatusBadge";
 import styles from "./PageRow.module.css";
 
@@ -42,7 +42,7 @@ export const PageRow = memo(function PageRow({ page, taskId, onEnlarge }: PageRo
       </header>
       {page.reason && (
         <div className={styles.reason}>
-          <Notice tone={page.status === "failed" ? "bad" : "warn"}>{page.reason}</Notice>
+          <PageReason page={page} />
         </div>
       )}
       {(imageUrl ?? page.markdown) && <PageBody page={page} taskId={taskId} />}

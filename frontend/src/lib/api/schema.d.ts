@@ -494,7 +494,8 @@ export interface components {
         /**
          * PageSchema
          * @description A page that has its outcome. `status`: ok, retried (read well at a further try), truncated
-         *     (the end may be missing), blank, or failed; `reason` says why where it is not ok.
+         *     (the end may be missing), blank, or failed; `reason` says why where it is not ok,
+         *     `reason_code` says it for programs.
          *
          *     The boxes of `blocks` are in pixels of the rendered page, whose size is `image`. Figures in
          *     `markdown` are linked as `images/...`, which lies at `/api/tasks/{task_id}/files/images/...`.
@@ -509,6 +510,8 @@ export interface components {
             status: "ok" | "retried" | "truncated" | "blank" | "failed";
             /** Reason */
             reason: string | null;
+            /** Reason Code */
+            reason_code: string | null;
             /** Markdown */
             markdown: string | null;
             /** Text */
