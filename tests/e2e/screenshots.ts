@@ -15,7 +15,12 @@ import {
 } from "./browser";
 
 const FOLDER = process.env.SCREENSHOTS ?? join(ROOT, "docs/screenshots");
-const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true };
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
 
 const test = base.extend<object, { guide: { pdf: string; png: string } }>({
   guide: [
@@ -87,6 +92,7 @@ test("marked pages", async ({ page, request, files }) => {
   const id = await endedTask(request, files.path("damaged.pdf"));
   await page.goto(`/tasks/${id}`);
   await page.getByRole("button", { name: "Page 2 Failed" }).click();
+  await page.mouse.move(0, 0); // off the blocks, which would light up
   await shoot(page, "document-failed");
 });
 
@@ -107,6 +113,9 @@ test.describe("on a phone", () => {
 
   test("phone", async ({ page, guide, request }) => {
     await readPicture(page, guide.png);
+    await page.getByRole("tablist").evaluate((tabs) => {
+      tabs.scrollIntoView({ block: "center" });
+    });
     await shoot(page, "image-phone");
     await page.goto(`/tasks/${await endedTask(request, guide.pdf)}`);
     await expect(page.getByRole("article").first()).toBeVisible();
@@ -122,12 +131,19 @@ test.describe("on a phone", () => {
 test.describe("in Chinese", () => {
   test.use({ locale: "zh-CN" });
 
-  test("chinese", async ({ page, guide, request }) => {
+  test("chinese", async ({ page, guide, files, request }) => {
     await readPicture(page, guide.png);
     await shoot(page, "image-chinese");
     await page.goto(`/tasks/${await endedTask(request, guide.pdf)}`);
     await expect(page.getByRole("article").first()).toBeVisible();
     await shoot(page, "document-chinese");
+    await page.goto(`/tasks/${await endedTask(request, files.path("damaged.pdf"))}`);
+    await page.getByRole("button", { name: "第 2 页" }).click();
+    await page.mouse.move(0, 0);
+    await shoot(page, "document-failed-chinese");
+    await page.goto("/tasks");
+    await expect(page.getByRole("listitem").first()).toBeVisible();
+    await shoot(page, "tasks-chinese");
   });
 });
 

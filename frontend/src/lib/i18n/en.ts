@@ -172,6 +172,7 @@ export const en = {
     progress: (name: string) => `Progress of ${name}`,
     pages: (done: number, all: number) => `${String(done)} of ${count(all, "page", "pages")}`,
     numPages: (n: number) => count(n, "page", "pages"),
+    numFailed: (n: number) => `${String(n)} failed`,
     opening: "Opening the document",
     waiting: "Waits for a worker",
     writing: "Writing the results",

@@ -179,6 +179,7 @@ export const zh: Dictionary = {
     progress: (name) => `${name} 的进度`,
     pages: (done, all) => `${String(done)} / ${String(all)} 页`,
     numPages: (n) => `${String(n)} 页`,
+    numFailed: (n) => `${String(n)} 页失败`,
     opening: "正在打开文档",
     waiting: "等待处理",
     writing: "正在写入结果",
