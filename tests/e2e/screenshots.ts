@@ -35,7 +35,17 @@ const test = base.extend<object, { guide: { pdf: string; png: string } }>({
 async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
   await page.waitForLoadState("networkidle");
+  await expect.poll(() => areDrawn(page)).toBe(true);
   await page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled" });
+}
+
+/** Whether every picture is there: a canvas has this width until something is drawn on it. */
+function areDrawn(page: Page): Promise<boolean> {
+  const UNDRAWN = 300;
+  return page.evaluate(
+    (undrawn) => [...document.querySelectorAll("canvas")].every(({ width }) => width !== undrawn),
+    UNDRAWN,
+  );
 }
 
 function expectZip(page: Page, name: string): Promise<void> {
@@ -116,6 +126,7 @@ test.describe("on a phone", () => {
     await page.getByRole("tablist").evaluate((tabs) => {
       tabs.scrollIntoView({ block: "center" });
     });
+    await page.mouse.move(0, 0);
     await shoot(page, "image-phone");
     await page.goto(`/tasks/${await endedTask(request, guide.pdf)}`);
     await expect(page.getByRole("article").first()).toBeVisible();
@@ -138,7 +149,7 @@ test.describe("in Chinese", () => {
     await expect(page.getByRole("article").first()).toBeVisible();
     await shoot(page, "document-chinese");
     await page.goto(`/tasks/${await endedTask(request, files.path("damaged.pdf"))}`);
-    await page.getByRole("button", { name: "第 2 页" }).click();
+    await page.getByRole("button", { name: "第 2 页 失败" }).click();
     await page.mouse.move(0, 0);
     await shoot(page, "document-failed-chinese");
     await page.goto("/tasks");
