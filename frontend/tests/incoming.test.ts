@@ -38,6 +38,28 @@ describe("incoming files", () => {
     expect(onFiles).toHaveBeenCalledExactlyOnceWith([file]);
   });
 
+  it("are taken out of a dropped folder and the folders in it, by name", async () => {
+    const incoming = new IncomingFiles();
+    incoming.listen(window);
+    const onFiles = vi.fn();
+    incoming.take("documents", onFiles);
+    const within = folder("within", ["page 10.png", "page 2.png", "notes.txt"]);
+    dropFolders(folder("scans", ["a.pdf", ".hidden.pdf"], [within]));
+    await vi.waitFor(() => expect(onFiles).toHaveBeenCalled());
+    const [files] = onFiles.mock.calls[0] as [File[]];
+    expect(files.map(({ name }) => name)).toEqual(["a.pdf", "page 2.png", "page 10.png"]);
+    expect(incoming.listEmptyFolders()).toEqual([]);
+  });
+
+  it("are missed where a folder has none that can be read, until something else is dropped", async () => {
+    const incoming = new IncomingFiles();
+    incoming.listen(window);
+    dropFolders(folder("notes", ["notes.txt"]));
+    await vi.waitFor(() => expect(incoming.listEmptyFolders()).toEqual(["notes"]));
+    drag("drop");
+    expect(incoming.listEmptyFolders()).toEqual([]);
+  });
+
   it("beside words for a text field are left alone", () => {
     const incoming = new IncomingFiles();
     incoming.listen(window);
@@ -53,6 +75,26 @@ describe("incoming files", () => {
 
 function drag(type: string): Event {
   return fire(window, type, { dataTransfer: { files: [file], types: ["Files"] } });
+}
+
+/** As browsers tell of it: in pieces, each by a callback. */
+function folder(name: string, files: string[], folders: object[] = []): object {
+  const entries = files.map((each) => ({
+    name: each,
+    isDirectory: false,
+    file: (resolve: (file: File) => void) =>
+      resolve(new File(["page"], each, { type: each.endsWith("png") ? "image/png" : "" })),
+  }));
+  const createReader = () => {
+    const pieces = [[...folders, ...entries], []];
+    return { readEntries: (resolve: (piece: object[]) => void) => resolve(pieces.shift() ?? []) };
+  };
+  return { name, isDirectory: true, createReader };
+}
+
+function dropFolders(...entries: object[]): void {
+  const items = entries.map((entry) => ({ kind: "file", webkitGetAsEntry: () => entry }));
+  fire(window, "drop", { dataTransfer: { files: [], items, types: ["Files"] } });
 }
 
 /** jsdom knows no DataTransfer. */

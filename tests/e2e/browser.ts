@@ -150,6 +150,15 @@ export async function dropFile(page: Page, path: string, type: string): Promise<
   await target.dispatchEvent("drop", { dataTransfer: transfer });
 }
 
+/** A folder, or files as they lie on the disk: as the system's own hand drops them. */
+export async function dropFromDisk(page: Page, ...paths: string[]): Promise<void> {
+  const developer = await page.context().newCDPSession(page);
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    await developer.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+  }
+}
+
 export async function pasteFile(page: Page, path: string, type: string): Promise<void> {
   const transfer = await fileTransfer(page, path, type);
   await page.evaluate((data) => {

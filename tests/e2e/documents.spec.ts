@@ -1,5 +1,8 @@
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   dropFile,
+  dropFromDisk,
   expect,
   expectNoAxeViolations,
   filesOfZip,
@@ -122,4 +125,24 @@ test("a document dropped on the list of tasks is handed to the documents", async
   await dropFile(page, files.path("example.pdf"), "application/pdf");
   await expect(page).toHaveURL(/\/documents$/);
   await expect(page.getByRole("button", { name: "Read 1 document" })).toBeVisible();
+});
+
+test("of a dropped folder the documents are taken, and one that has none says so", async ({
+  page,
+  files,
+}) => {
+  const scans = join(files.folder, "scans");
+  const notes = join(files.folder, "notes");
+  for (const folder of [join(scans, "2024"), notes]) mkdirSync(folder, { recursive: true });
+  copyFileSync(files.path("example.pdf"), join(scans, "2024", "letter.pdf"));
+  for (const folder of [scans, notes]) writeFileSync(join(folder, "notes.txt"), "nothing");
+  await page.goto("/documents");
+  await dropFromDisk(page, notes);
+  const banner = page.getByRole("alert").filter({ hasText: "Nothing to read in notes" });
+  await expect(banner).toContainText("PDF, TIFF and picture files are taken");
+  await expectNoAxeViolations(page);
+  await dropFromDisk(page, scans, files.path("locked.pdf"));
+  await expect(banner).toBeHidden();
+  const chosen = page.getByRole("region", { name: "Documents" }).getByRole("listitem");
+  await expect(chosen).toHaveText([/^letter\.pdf/, /^locked\.pdf/]);
 });

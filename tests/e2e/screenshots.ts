@@ -15,7 +15,12 @@ import {
 } from "./browser";
 
 const FOLDER = process.env.SCREENSHOTS ?? join(ROOT, "docs/screenshots");
-const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true };
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
 
 const test = base.extend<object, { guide: { pdf: string; png: string } }>({
   guide: [
@@ -30,7 +35,17 @@ const test = base.extend<object, { guide: { pdf: string; png: string } }>({
 async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
   await page.waitForLoadState("networkidle");
+  await expect.poll(() => areDrawn(page)).toBe(true);
   await page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled" });
+}
+
+/** Whether every picture is there: a canvas has this width until something is drawn on it. */
+function areDrawn(page: Page): Promise<boolean> {
+  const UNDRAWN = 300;
+  return page.evaluate(
+    (undrawn) => [...document.querySelectorAll("canvas")].every(({ width }) => width !== undrawn),
+    UNDRAWN,
+  );
 }
 
 function expectZip(page: Page, name: string): Promise<void> {
@@ -87,6 +102,7 @@ test("marked pages", async ({ page, request, files }) => {
   const id = await endedTask(request, files.path("damaged.pdf"));
   await page.goto(`/tasks/${id}`);
   await page.getByRole("button", { name: "Page 2 Failed" }).click();
+  await page.mouse.move(0, 0); // off the blocks, which would light up
   await shoot(page, "document-failed");
 });
 
@@ -107,6 +123,10 @@ test.describe("on a phone", () => {
 
   test("phone", async ({ page, guide, request }) => {
     await readPicture(page, guide.png);
+    await page.getByRole("tablist").evaluate((tabs) => {
+      tabs.scrollIntoView({ block: "center" });
+    });
+    await page.mouse.move(0, 0);
     await shoot(page, "image-phone");
     await page.goto(`/tasks/${await endedTask(request, guide.pdf)}`);
     await expect(page.getByRole("article").first()).toBeVisible();
@@ -122,12 +142,19 @@ test.describe("on a phone", () => {
 test.describe("in Chinese", () => {
   test.use({ locale: "zh-CN" });
 
-  test("chinese", async ({ page, guide, request }) => {
+  test("chinese", async ({ page, guide, files, request }) => {
     await readPicture(page, guide.png);
     await shoot(page, "image-chinese");
     await page.goto(`/tasks/${await endedTask(request, guide.pdf)}`);
     await expect(page.getByRole("article").first()).toBeVisible();
     await shoot(page, "document-chinese");
+    await page.goto(`/tasks/${await endedTask(request, files.path("damaged.pdf"))}`);
+    await page.getByRole("button", { name: "第 2 页 失败" }).click();
+    await page.mouse.move(0, 0);
+    await shoot(page, "document-failed-chinese");
+    await page.goto("/tasks");
+    await expect(page.getByRole("listitem").first()).toBeVisible();
+    await shoot(page, "tasks-chinese");
   });
 });
 

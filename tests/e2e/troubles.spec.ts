@@ -3,6 +3,7 @@ import type { Page } from "../../frontend/e2e";
 import {
   blockBox,
   dropFile,
+  endedTask,
   expect,
   expectNoAxeViolations,
   filesOfZip,
@@ -35,6 +36,25 @@ test("pages that failed, were repaired or cut short are marked and say why", asy
     await expect(article).toContainText(reason);
   }
   await expectNoAxeViolations(page);
+});
+
+test.describe("in Chinese", () => {
+  test.use({ locale: "zh-CN" });
+
+  test("the reasons of pages are Chinese too", async ({ page, files, request }) => {
+    await page.goto(`/tasks/${await endedTask(request, files.path("report.pdf"))}`);
+    const marked = page.getByRole("navigation", { name: "需要查看的页面" });
+    const reasons = [
+      [3, "模型无法处理这一页。"],
+      [4, "模型曾开始重复，加强防重复限制后读完了这一页。"],
+      [5, "末尾可能缺失。"],
+    ] as const;
+    for (const [number, reason] of reasons) {
+      const name = `第 ${String(number)} 页`;
+      await marked.getByRole("button", { name }).click();
+      await expect(page.getByRole("article", { name, exact: true })).toContainText(reason);
+    }
+  });
 });
 
 test("where events fail, progress is asked for every second", async ({ page, files }) => {

@@ -61,7 +61,11 @@ def _failed(request: ImageRequest, error: BaseException) -> ImageRecord:
         return _record(request, TaskStatus.CANCELED, finished_at)
     why = _explain(error)
     page = PageOutcome(
-        PageStatus.FAILED, request.started_at or finished_at, finished_at, reason=why.message
+        PageStatus.FAILED,
+        request.started_at or finished_at,
+        finished_at,
+        reason=why.message,
+        reason_code=why.code,
     )
     return _record(request, TaskStatus.FAILED, finished_at, page=page, error=why)
 

@@ -144,7 +144,8 @@ class TaskListResponse(_Schema):
 
 class PageSchema(_Schema):
     """A page that has its outcome. `status`: ok, retried (read well at a further try), truncated
-    (the end may be missing), blank, or failed; `reason` says why where it is not ok.
+    (the end may be missing), blank, or failed; `reason` says why where it is not ok,
+    `reason_code` says it for programs.
 
     The boxes of `blocks` are in pixels of the rendered page, whose size is `image`. Figures in
     `markdown` are linked as `images/...`, which lies at `/api/tasks/{task_id}/files/images/...`.
@@ -153,6 +154,7 @@ class PageSchema(_Schema):
     page_number: int
     status: Literal["ok", "retried", "truncated", "blank", "failed"]
     reason: str | None
+    reason_code: str | None
     markdown: str | None
     text: str | None
     blocks: list[BlockSchema]

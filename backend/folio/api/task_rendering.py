@@ -48,6 +48,7 @@ def page_schema(page: PageRow, *, has_image: bool) -> PageSchema:
         page_number=page.page_number,
         status=page.status.value,
         reason=page.reason,
+        reason_code=page.reason_code,
         markdown=page.markdown,
         text=page.text,
         blocks=[BlockSchema.model_validate(block) for block in page.blocks],

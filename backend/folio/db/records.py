@@ -74,13 +74,15 @@ class PageOutcome:
     """How a page ended. `raw_attempts`, `blocks` and `usage` are JSON.
 
     `raw_attempts` holds what the model wrote in every attempt, the last one last. width and
-    height are in pixels of the rendered page, which the blocks' boxes refer to.
+    height are in pixels of the rendered page, which the blocks' boxes refer to. `reason_code` is
+    stable where `reason` is words.
     """
 
     status: PageStatus
     started_at: datetime
     finished_at: datetime
     reason: str | None = None
+    reason_code: str | None = None
     text: str | None = None
     markdown: str | None = None
     raw_attempts: list[dict[str, Any]] = field(default_factory=list)

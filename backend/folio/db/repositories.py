@@ -320,10 +320,10 @@ class PageRepository:
         return is_ours
 
     async def fail_exhausted(
-        self, task_id: UUID, *, now: datetime, max_claims: int, reason: str
+        self, task_id: UUID, *, now: datetime, max_claims: int, reason: str, reason_code: str
     ) -> int:
         """Give up the pages whose every worker died. Gives their number."""
-        outcome = PageOutcome(PageStatus.FAILED, now, now, reason=reason)
+        outcome = PageOutcome(PageStatus.FAILED, now, now, reason=reason, reason_code=reason_code)
         condition = and_(
             _is_pending(task_id),
             _is_free(PageRow.lease_expires_at, now),

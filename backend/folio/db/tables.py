@@ -67,6 +67,7 @@ class PageRow(Base):
     page_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     status: Mapped[PageStatus] = mapped_column(word_of(PageStatus))
     reason: Mapped[str | None] = mapped_column(StorableText)
+    reason_code: Mapped[str | None] = mapped_column(String(64))
     text: Mapped[str | None] = mapped_column(StorableText)
     markdown: Mapped[str | None] = mapped_column(StorableText)
     raw_attempts: Mapped[list[dict[str, Any]]] = mapped_column(StorableJson, default=list)

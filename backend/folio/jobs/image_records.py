@@ -66,6 +66,7 @@ def image_outcome(page: PageResult, *, started_at: datetime, finished_at: dateti
         None if is_whole else _CUT[page.finish_reason],
         page,
         (attempt,),
+        None if is_whole else page.finish_reason,
     )
     return page_outcome(read, figure_links={}, started_at=started_at, finished_at=finished_at)
 

@@ -37,6 +37,7 @@ TROUBLE = (
     StorageUnavailableError,
 )
 
+NOT_RENDERED = "not_rendered"
 _STORE_PAUSE_SECONDS = 0.5
 
 
@@ -74,10 +75,11 @@ class PageWork:
         except (*TROUBLE, EngineTimeoutError):
             raise
         except FolioError as error:
-            outcome = _failed(page, error.message)
+            outcome = _failed(page, error.message, error.code)
         except Exception as error:  # a bug of ours costs a page, not a document
             log.exception("Page %s of %s", page.claim.page_number, page.claim.task_id)
-            outcome = _failed(page, f"Folio has failed on this page ({type(error).__name__}).")
+            reason = f"Folio has failed on this page ({type(error).__name__})."
+            outcome = _failed(page, reason, FolioError.code)
         self._leases.begin_storing(page.claim)
         with timed(Stage.STORE):
             is_last = await self._store(page.claim, outcome)
@@ -86,7 +88,7 @@ class PageWork:
 
     async def _outcome(self, page: ClaimedPage, rendered: RenderedPage | FailedPage) -> PageOutcome:
         if isinstance(rendered, FailedPage):
-            return _failed(page, rendered.reason)
+            return _failed(page, rendered.reason, NOT_RENDERED)
         task_id, number = page.claim.task_id, page.claim.page_number
         repaired = await read_page(
             self._engine,
@@ -117,5 +119,5 @@ class PageWork:
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
 
 
-def _failed(page: ClaimedPage, reason: str) -> PageOutcome:
-    return PageOutcome(PageStatus.FAILED, page.started_at, now(), reason=reason)
+def _failed(page: ClaimedPage, reason: str, code: str) -> PageOutcome:
+    return PageOutcome(PageStatus.FAILED, page.started_at, now(), reason=reason, reason_code=code)

@@ -32,6 +32,7 @@ from folio.telemetry.tracing import span
 log = logging.getLogger(__name__)
 
 _BYTES_PER_PLACE = 8 * 1024 * 1024  # an A4 page at 144 dpi has 6 MB
+WORKERS_DIED = "workers_died"
 EXHAUSTED = "Every worker that took this page up has died or timed out."
 
 
@@ -154,7 +155,11 @@ class Worker:
         async with self._database.transaction() as session:
             instant = await read_clock(session)
             await PageRepository(session).fail_exhausted(
-                task_id, now=instant, max_claims=self._jobs.max_page_claims, reason=EXHAUSTED
+                task_id,
+                now=instant,
+                max_claims=self._jobs.max_page_claims,
+                reason=EXHAUSTED,
+                reason_code=WORKERS_DIED,
             )
 
     async def _finish(self, task_id: UUID) -> None:

@@ -27,6 +27,7 @@ class DocumentPage:
     page_number: int
     status: PageStatus
     reason: str | None = None
+    reason_code: str | None = None
     mode: str | None = None
     markdown: str = ""
     text: str = ""
@@ -140,6 +141,7 @@ def page_json(page: DocumentPage) -> dict[str, Any]:
         "page_number": page.page_number,
         "status": page.status,
         "reason": page.reason,
+        "reason_code": page.reason_code,
         "mode": page.mode,
         "markdown": page.markdown,
         "text": page.text,

@@ -58,6 +58,7 @@ class Attempt:
 class RepairedPage:
     """A page with its outcome. `reason` says in words what is wrong, or what was done about it.
 
+    `reason_code` says the same for programs; docs/guides/results.md lists what it may be.
     `result` is the best answer, an empty page where there is none. Its usage is that of the
     attempts it was made of.
     """
@@ -66,6 +67,7 @@ class RepairedPage:
     reason: str | None
     result: PageResult
     attempts: tuple[Attempt, ...]
+    reason_code: str | None = None
 
 
 async def read_page(
@@ -120,7 +122,7 @@ class _Climb:
         if first.trouble is None:
             return self._end_well(first)
         if first.trouble == "empty" and await asyncio.to_thread(is_almost_blank, self._image):
-            return self._finish(PageStatus.BLANK, None, first)
+            return self._finish(PageStatus.BLANK, first)
         answers = [first]
         rungs = next_rungs(first.trouble, first.page, self._options)
         options = replace(self._options, mode=first.page.mode)
@@ -204,11 +206,12 @@ class _Climb:
     def _end_well(self, answer: _Answer, first_trouble: Trouble | None = None) -> RepairedPage:
         if ended_by_max_tokens(answer.page, self._options):
             reason = f"The answer was cut off at max_tokens ({self._options.max_tokens})."
-            return self._finish(PageStatus.TRUNCATED, reason, answer)
+            return self._finish(PageStatus.TRUNCATED, answer, reason, "max_tokens")
         if first_trouble is None:
-            return self._finish(PageStatus.OK, None, answer)
+            return self._finish(PageStatus.OK, answer)
         reason = f"{_WHAT_HAPPENED[first_trouble]} {_what_helped(answer)}"
-        return self._finish(PageStatus.RETRIED, reason, answer)
+        code = f"{first_trouble}_{answer.rung}"
+        return self._finish(PageStatus.RETRIED, answer, reason, code)
 
     def _give_up(self, answers: list[_Answer]) -> RepairedPage:
         best = choose_best(answers)
@@ -217,18 +220,25 @@ class _Climb:
         is_half = best.trouble == "empty" and not is_failed
         what = _HALF_IS_MISSING if is_half else _WHAT_IS_WRONG[best.trouble]
         status = PageStatus.FAILED if is_failed else PageStatus.TRUNCATED
-        return self._finish(status, f"{what} {self._count_attempts()}", best)
+        code = "half_empty" if is_half else best.trouble
+        return self._finish(status, best, f"{what} {self._count_attempts()}", code)
 
     def _count_attempts(self) -> str:
         number = len(self._attempts)
         return "It was read once." if number == 1 else f"It was read {number} times."
 
-    def _finish(self, status: PageStatus, reason: str | None, answer: _Answer) -> RepairedPage:
+    def _finish(
+        self,
+        status: PageStatus,
+        answer: _Answer,
+        reason: str | None = None,
+        reason_code: str | None = None,
+    ) -> RepairedPage:
         attempts = (
             replace(attempt, is_kept=index in answer.attempts)
             for index, attempt in enumerate(self._attempts)
         )
-        return RepairedPage(status, reason, answer.page, tuple(attempts))
+        return RepairedPage(status, reason, answer.page, tuple(attempts), reason_code)
 
 
 def choose_best(answers: Sequence[_Answer]) -> _Answer:

@@ -1,6 +1,7 @@
 import { FileText, Image, ListChecks } from "lucide-react";
 import { NavLink, Outlet } from "react-router";
 import { useI18n } from "@/lib/i18n";
+import { EmptyFolderBanner } from "./EmptyFolderBanner";
 import { HealthBadge } from "./HealthBadge";
 import { HealthBanner } from "./HealthBanner";
 import { LanguageButton, ThemeButton } from "./Preferences";
@@ -39,6 +40,7 @@ export function Shell() {
         </div>
       </header>
       <HealthBanner />
+      <EmptyFolderBanner />
       <main id="content" className={styles.main} tabIndex={-1}>
         <Outlet />
       </main>

@@ -14,6 +14,11 @@ export function isPicture(file: File): boolean {
   );
 }
 
+/** Whether the service can make something of it, as far as its name and type tell. */
+export function isReadable(file: File): boolean {
+  return isDocument(file) || isTiff(file) || isPicture(file);
+}
+
 export function baseName(filename: string): string {
   return filename.replace(/\.[^.]+$/, "") || "page";
 }

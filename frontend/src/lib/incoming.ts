@@ -3,6 +3,7 @@
  * is lost while a view's code is still on its way, or on a view that has no use for it.
  */
 import { useEffect, useRef, useSyncExternalStore } from "react";
+import { readableFiles, takeDropped } from "./folders";
 
 export type FileView = "image" | "documents";
 
@@ -23,6 +24,7 @@ interface Taker {
 export class IncomingFiles {
   private waiting: Delivery[] = [];
   private isOver = false;
+  private emptyFolders: readonly string[] = [];
   private readonly takers = new Set<Taker>();
   private readonly listeners = new Set<() => void>();
 
@@ -33,6 +35,13 @@ export class IncomingFiles {
 
   /** Whether files hang over the window. */
   readonly areOver = (): boolean => this.isOver;
+
+  /** The names of folders that were dropped and had nothing to read in them. */
+  readonly listEmptyFolders = (): readonly string[] => this.emptyFolders;
+
+  forgetEmptyFolders(): void {
+    this.setEmptyFolders([]);
+  }
 
   give(files: File[], to: FileView | null = null): void {
     if (files.length === 0) return;
@@ -63,7 +72,7 @@ export class IncomingFiles {
       if (!hasFiles(event)) return;
       event.preventDefault();
       hang(-depth);
-      this.give([...(event.dataTransfer?.files ?? [])]);
+      if (event.dataTransfer) this.giveDropped(event.dataTransfer);
     });
     target.addEventListener("paste", (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
@@ -71,6 +80,23 @@ export class IncomingFiles {
       event.preventDefault();
       this.give(files);
     });
+  }
+
+  private giveDropped(transfer: DataTransfer): void {
+    const { files, folders } = takeDropped(transfer);
+    this.forgetEmptyFolders();
+    if (folders.length > 0) void this.giveFolders(folders, files);
+    else this.give(files);
+  }
+
+  /** What is in the folders, and the files that were dropped with them. */
+  private async giveFolders(folders: FileSystemDirectoryEntry[], files: File[]): Promise<void> {
+    const contents = await Promise.all(
+      folders.map((folder) => readableFiles(folder).catch(() => [])),
+    );
+    const empty = folders.filter((_, index) => contents[index]?.length === 0);
+    this.setEmptyFolders(empty.map(({ name }) => name));
+    this.give([...files, ...contents.flat()]);
   }
 
   private deliver(): void {
@@ -89,6 +115,12 @@ export class IncomingFiles {
     this.isOver = isOver;
     this.listeners.forEach((notify) => notify());
   }
+
+  private setEmptyFolders(names: readonly string[]): void {
+    if (this.emptyFolders.length === 0 && names.length === 0) return;
+    this.emptyFolders = names;
+    this.listeners.forEach((notify) => notify());
+  }
 }
 
 export const incomingFiles = new IncomingFiles();
@@ -101,6 +133,10 @@ export function useIncomingFiles(view: FileView | null, onFiles: OnFiles): boole
   }, [onFiles]);
   useEffect(() => incomingFiles.take(view, (files) => latest.current(files)), [view]);
   return useSyncExternalStore(incomingFiles.subscribe, incomingFiles.areOver);
+}
+
+export function useEmptyFolders(): readonly string[] {
+  return useSyncExternalStore(incomingFiles.subscribe, incomingFiles.listEmptyFolders);
 }
 
 function hasFiles(event: DragEvent): boolean {

@@ -168,13 +168,18 @@ async def test_a_page_that_kills_its_workers_is_given_up(database: Database) -> 
     assert await claim(database, task_id, now=seconds(999), limit=2) == []
     async with database.transaction() as session:
         num_failed = await PageRepository(session).fail_exhausted(
-            task_id, now=seconds(999), max_claims=3, reason="Its workers died."
+            task_id,
+            now=seconds(999),
+            max_claims=3,
+            reason="Its workers died.",
+            reason_code="workers_died",
         )
 
     assert num_failed == 2
     task = await get_task(database, task_id)
     assert (task.pages_done, task.pages_failed) == (2, 2)
-    assert (await get_page(database, task_id, 2)).reason == "Its workers died."
+    page = await get_page(database, task_id, 2)
+    assert (page.reason, page.reason_code) == ("Its workers died.", "workers_died")
 
 
 async def test_failed_pages_count_as_done_and_as_failed(database: Database) -> None:

@@ -7,6 +7,7 @@ import resource
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -144,6 +145,7 @@ async def test_the_json_tells_all_about_every_page(
     database: Database, storage: LocalStorage
 ) -> None:
     page = read_page("Hello", PageStatus.RETRIED, "It looped.", (BLOCKS[2],))
+    page = replace(page, reason_code="repetition_mode")
     task_id = await add_finished_task(database, storage, page)
 
     await write_results(database, storage, task_id)
@@ -162,6 +164,7 @@ async def test_the_json_tells_all_about_every_page(
                 "page_number": 1,
                 "status": "retried",
                 "reason": "It looped.",
+                "reason_code": "repetition_mode",
                 "mode": "base",
                 "markdown": "Hello",
                 "text": "Hello",

@@ -76,6 +76,18 @@ async def test_a_document_becomes_a_task_with_results(
     assert too_wide.json()["code"] == "validation_error"
 
 
+async def test_a_figure_is_given_in_every_width(
+    client: httpx.AsyncClient, engine: FakeEngine, pdf: bytes
+) -> None:
+    engine.answer = "<|ref|>image<|/ref|><|det|>[[0, 0, 999, 499]]<|/det|>"
+    task_id = (await post(client, pdf, pages="1")).json()["task_id"]
+    await wait_for_end(client, task_id)
+    figure = f"/api/tasks/{task_id}/files/images/page-0001-figure-1.jpg"
+    whole, small = await client.get(figure), await client.get(f"{figure}?width=64")
+    assert Image.open(io.BytesIO(whole.content)).width > 64
+    assert Image.open(io.BytesIO(small.content)).width == 64
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -250,7 +250,9 @@ async def test_the_speed_of_a_running_task_is_told(jobs: JobService, database: D
         await TaskRepository(session).start(task_id, now=started_at)
         pages = PageRepository(session)
         await pages.add(task_id, [1, 2, 3])
-        await pages.fail_exhausted(task_id, now=NOW, max_claims=0, reason="tried")
+        await pages.fail_exhausted(
+            task_id, now=NOW, max_claims=0, reason="tried", reason_code="tried"
+        )
     async for progress in jobs.watch(task_id):
         assert progress.estimate.pages_per_second == pytest.approx(0.3, rel=0.2)
         break

@@ -90,6 +90,7 @@ async def test_a_loop_is_read_again_under_a_stricter_rule_in_the_same_mode() -> 
     assert page.reason is not None
     assert "repeat" in page.reason
     assert "more strictly" in page.reason
+    assert page.reason_code == "repetition_stricter"
 
 
 async def test_a_loop_under_the_stricter_rule_is_read_in_another_mode() -> None:
@@ -98,6 +99,7 @@ async def test_a_loop_under_the_stricter_rule_is_read_in_another_mode() -> None:
     assert (page.status, page.result.text) == (PageStatus.RETRIED, "by mode")
     assert page.result.mode == "base"
     assert "mode base" in (page.reason or "")
+    assert page.reason_code == "repetition_mode"
     assert engine.requests[2].no_repeat_ngram == engine.requests[1].no_repeat_ngram
 
 
@@ -108,6 +110,7 @@ async def test_a_loop_in_every_mode_is_read_in_halves() -> None:
     assert rungs(engine) == ["asked", "stricter", "mode", "upper", "lower"]
     assert (page.status, page.result.text) == (PageStatus.RETRIED, "by upper\n\nby lower")
     assert "two halves" in (page.reason or "")
+    assert page.reason_code == "repetition_halves"
     assert [attempt.rung for attempt in page.attempts if attempt.is_kept] == ["upper", "lower"]
     kept = [attempt.usage for attempt in page.attempts[3:]]
     assert page.result.usage.completion_tokens == sum(u.completion_tokens for u in kept)
@@ -148,6 +151,7 @@ async def test_a_page_that_nothing_helps_is_truncated_with_the_best_text() -> No
     assert page.result.text == "many words that all differ, they do"
     assert "repeat" in (page.reason or "")
     assert "5 times" in (page.reason or "")
+    assert page.reason_code == "repetition"
     assert [attempt.rung for attempt in page.attempts if attempt.is_kept] == ["mode"]
 
 
@@ -160,6 +164,7 @@ async def test_the_raw_text_of_every_attempt_is_kept() -> None:
         "by lower",
     ]
     assert "missing" in (page.reason or "")
+    assert page.reason_code == "length"
 
 
 async def test_a_half_that_loops_does_not_end_the_page_well() -> None:
@@ -174,6 +179,7 @@ async def test_a_half_with_ink_that_says_nothing_does_not_end_the_page_well() ->
     assert page.status is PageStatus.TRUNCATED
     assert page.result.text == "a page's upper half"
     assert "one half" in (page.reason or "")
+    assert page.reason_code == "half_empty"
 
 
 async def test_a_page_too_low_for_halves_is_truncated_after_the_other_rungs() -> None:
@@ -189,6 +195,7 @@ async def test_the_users_max_tokens_end_a_page_without_a_retry() -> None:
     assert rungs(engine) == ["asked"]
     assert (page.status, page.result.text) == (PageStatus.TRUNCATED, "one two")
     assert "max_tokens (2)" in (page.reason or "")
+    assert page.reason_code == "max_tokens"
 
 
 async def test_an_end_by_length_before_the_users_max_tokens_is_retried() -> None:
@@ -249,6 +256,7 @@ async def test_a_page_with_ink_on_which_nothing_is_ever_read_has_failed() -> Non
     assert rungs(engine) == ["asked", "mode", "upper", "lower"]
     assert page.status is PageStatus.FAILED
     assert "nothing" in (page.reason or "")
+    assert page.reason_code == "empty"
 
 
 async def test_a_figure_without_a_word_is_an_answer() -> None:

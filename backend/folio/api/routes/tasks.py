@@ -37,6 +37,9 @@ def parse_task_id(
 
 
 TaskId = Annotated[UUID, Depends(parse_task_id)]
+PictureWidth = Annotated[
+    int | None, Query(ge=16, le=4096, description="at most so many pixels wide")
+]
 
 
 @router.get("", responses=problems(400, 422, 503))
@@ -151,9 +154,7 @@ async def get_page_image(
     task_id: TaskId,
     page_number: Annotated[int, Path(ge=1, le=9_999_999)],
     jobs: JobServiceDep,
-    width: Annotated[
-        int | None, Query(ge=16, le=4096, description="at most so many pixels wide")
-    ] = None,
+    width: PictureWidth = None,
 ) -> Response:
     """The page with its boxes drawn, as a JPEG; with `width`, a smaller one for a small place."""
     file = await jobs.open_file(task_id, boxed_page_key(task_id, page_number))
@@ -166,17 +167,18 @@ async def get_page_image(
     responses={200: {"content": {"image/jpeg": {}}}, **problems(404, 422, 503)},
 )
 async def get_picture(
-    task_id: TaskId, folder: str, name: str, jobs: JobServiceDep
-) -> StreamingResponse:
+    task_id: TaskId, folder: str, name: str, jobs: JobServiceDep, width: PictureWidth = None
+) -> Response:
     """A picture under the name that `document.md` links: `images/page-0003-figure-1.jpg`, or
-    `pages/page-0003.jpg`."""
+    `pages/page-0003.jpg`; with `width`, a smaller one for a small place."""
     key = picture_key(task_id, folder, name)
     if key is None:
         raise StoredFileNotFoundError(
             "There is no such file. Pictures are at images/page-0003-figure-1.jpg and "
             "pages/page-0003.jpg."
         )
-    return picture(await jobs.open_file(task_id, key))
+    file = await jobs.open_file(task_id, key)
+    return picture(file) if width is None else await shrunk_picture(file, width)
 
 
 def _add_result_route(kind: ResultKind, media_type: str, what: str) -> None:

@@ -3,9 +3,11 @@ import styles from "./ScaledPicture.module.css";
 
 /** Widths are rounded up to this: few sizes for the browser's cache, never too few pixels. */
 const WIDTH_STEP = 64;
+/** What flies past for less is not fetched: hundreds of pages are scrolled over at once. */
+const SETTLE_MS = 80;
 
 interface ScaledPictureProps {
-  /** A page's picture, which the service gives in every width. */
+  /** A page's picture or a figure's, which the service gives in every width. */
   src: string;
   /** Empty: it says nothing that is not said beside it. */
   alt: string;
@@ -22,8 +24,11 @@ export function ScaledPicture({ src, alt, width, height }: ScaledPictureProps) {
   useEffect(() => {
     const control = new AbortController();
     const drawn = canvas.current;
-    void drawScaled(canvas, src, control.signal).catch(() => undefined);
+    const settling = window.setTimeout(() => {
+      void drawScaled(canvas, src, control.signal).catch(() => undefined);
+    }, SETTLE_MS);
     return () => {
+      window.clearTimeout(settling);
       control.abort();
       if (drawn) drawn.width = 0; // gives its memory back at once
     };

@@ -33,7 +33,7 @@ export function TaskLine({ task, children }: { task: Task; children?: React.Reac
   const { t } = useI18n();
   const Icon = task.kind === "pdf" ? FileText : Image;
   const { duration_ms: duration, queued_at: queuedAt } = task.timing;
-  const { num_pages: numPages } = task.progress;
+  const { num_pages: numPages, pages_failed: numFailed } = task.progress;
   return (
     <article className={styles.line} aria-label={task.filename}>
       <Icon className={styles.kind} aria-label={t.task.kind[task.kind]} role="img" />
@@ -45,6 +45,9 @@ export function TaskLine({ task, children }: { task: Task; children?: React.Reac
       </div>
       <p className={styles.facts}>
         {numPages !== null && task.kind === "pdf" && <span>{t.task.numPages(numPages)}</span>}
+        {numFailed > 0 && task.kind === "pdf" && (
+          <span className={styles.error}>{t.task.numFailed(numFailed)}</span>
+        )}
         <span>{t.tasks.queuedAt(formatTime(queuedAt, t.locale))}</span>
         {duration !== null && <span>{t.tasks.took(formatDuration(duration))}</span>}
         {task.error && (

@@ -7,6 +7,7 @@ import { CopyButton } from "@/components/ui/CopyButton";
 import { useTaskPages, type Task } from "@/lib/api";
 import { useI18n } from "@/lib/i18n";
 import styles from "./ImageTask.module.css";
+import { PageReason } from "./PageReason";
 
 /** What was read from an image. The service keeps no picture of it, only what it says. */
 export function ImageTask({ task }: { task: Task }) {
@@ -40,7 +41,7 @@ export function ImageTask({ task }: { task: Task }) {
       </section>
       <section className={styles.text} aria-label={t.image.result}>
         <h2 className="visually-hidden">{t.image.result}</h2>
-        {page.reason && <Notice tone="warn">{page.reason}</Notice>}
+        <PageReason page={page} />
         <div className={styles.tools}>
           <CopyButton text={() => page.markdown ?? ""} />
         </div>

@@ -6,10 +6,10 @@ import { ScaledPicture } from "@/components/page/ScaledPicture";
 import { useHighlight } from "@/components/page/useHighlight";
 import { Button } from "@/components/ui/Button";
 import { CopyButton } from "@/components/ui/CopyButton";
-import { Notice } from "@/components/ui/Notice";
-import type { Block, Page, Size } from "@/lib/api";
-import { figureBoxes } from "@/lib/blocks";
+import type { Page, Size } from "@/lib/api";
 import { useI18n } from "@/lib/i18n";
+import { PageFigures } from "./PageFigures";
+import { PageReason } from "./PageReason";
 import { PageStatusBadge } from "./PageStatusBadge";
 import styles from "./PageRow.module.css";
 
@@ -42,7 +42,7 @@ export const PageRow = memo(function PageRow({ page, taskId, onEnlarge }: PageRo
       </header>
       {page.reason && (
         <div className={styles.reason}>
-          <Notice tone={page.status === "failed" ? "bad" : "warn"}>{page.reason}</Notice>
+          <PageReason page={page} />
         </div>
       )}
       {(imageUrl ?? page.markdown) && <PageBody page={page} taskId={taskId} />}
@@ -69,43 +69,14 @@ function PageBody({ page, taskId }: Pick<PageRowProps, "page" | "taskId">) {
           label={t.task.pageText(number)}
           blocks={page.blocks}
           highlight={highlight}
-          figure={(block) => <Figures page={page} taskId={taskId} block={block} />}
+          figure={(block) => <PageFigures page={page} taskId={taskId} block={block} />}
         />
       </div>
     </div>
   );
 }
 
-interface FiguresProps extends Pick<PageRowProps, "page" | "taskId"> {
-  block: Block;
-}
-
-/** The pictures that the service has cut out for a block. */
-function Figures({ page, taskId, block }: FiguresProps) {
-  const { t } = useI18n();
-  const all = figureBoxes(page.blocks).map(String);
-  const names = block.boxes
-    .map(
-      (box) =>
-        `images/page-${pad(page.page_number)}-figure-${String(all.indexOf(String(box)) + 1)}.jpg`,
-    )
-    .filter((name) => page.markdown?.includes(name));
-  return names.map((name) => (
-    <img
-      key={name}
-      className={styles.figure}
-      src={`/api/tasks/${taskId}/files/${name}`}
-      alt={t.result.figure}
-      loading="lazy"
-    />
-  ));
-}
-
 /** So wide that the whole page fits the window's height. */
 function widthInWindow({ width, height }: Size): string {
   return `calc((100dvh - var(--header) - 60px) * ${String(width / height)})`;
-}
-
-function pad(pageNumber: number): string {
-  return String(pageNumber).padStart(4, "0");
 }

@@ -17,7 +17,7 @@ interface TaskHeaderProps {
 /** A task's name and state, what to do with it, and its times. */
 export function TaskHeader({ task, speed, onDeleted }: TaskHeaderProps) {
   const { t } = useI18n();
-  const { num_pages: numPages } = task.progress;
+  const { num_pages: numPages, pages_failed: numFailed } = task.progress;
   return (
     <header className={styles.header}>
       <div className={styles.top}>
@@ -26,6 +26,9 @@ export function TaskHeader({ task, speed, onDeleted }: TaskHeaderProps) {
           <StatusBadge status={task.status} />
           {numPages !== null && isFinished(task) && task.kind === "pdf" && (
             <span>{t.task.pages(task.progress.pages_done, numPages)}</span>
+          )}
+          {numFailed > 0 && task.kind === "pdf" && (
+            <span className={styles.failed}>{t.task.numFailed(numFailed)}</span>
           )}
         </div>
         <div className={styles.actions}>

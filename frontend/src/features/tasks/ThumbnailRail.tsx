@@ -5,8 +5,8 @@ import type { PageList, Size } from "@/lib/api";
 import { useI18n } from "@/lib/i18n";
 import styles from "./ThumbnailRail.module.css";
 
-const THUMBNAIL_HEIGHT = 152;
 const SHEET = { width: 90, height: 118 };
+const AROUND = 34; // above and below a sheet: its number, and what keeps it from the next
 
 interface ThumbnailRailProps {
   pages: PageList;
@@ -22,7 +22,7 @@ export const ThumbnailRail = memo(function ThumbnailRail(props: ThumbnailRailPro
   const thumbnails = useVirtualizer({
     count: pages.length,
     getScrollElement: () => rail.current,
-    estimateSize: () => THUMBNAIL_HEIGHT,
+    estimateSize: (index) => AROUND + sheetSize(pages[index]?.image).height,
     overscan: 4,
     getItemKey: (index) => pages[index]?.page_number ?? index,
   });
@@ -32,7 +32,7 @@ export const ThumbnailRail = memo(function ThumbnailRail(props: ThumbnailRailPro
   return (
     <nav ref={rail} className={styles.rail} aria-label={t.task.thumbnails}>
       <div className={styles.all} style={{ height: thumbnails.getTotalSize() }}>
-        {thumbnails.getVirtualItems().map(({ index, key, start }) => {
+        {thumbnails.getVirtualItems().map(({ index, key, start, size }) => {
           const page = pages[index];
           return (
             page && (
@@ -40,7 +40,7 @@ export const ThumbnailRail = memo(function ThumbnailRail(props: ThumbnailRailPro
                 key={key}
                 type="button"
                 className={styles.thumbnail}
-                style={{ transform: `translateY(${String(start)}px)` }}
+                style={{ transform: `translateY(${String(start)}px)`, height: size }}
                 aria-label={t.task.goToPage(page.page_number)}
                 aria-current={index === current ? "page" : undefined}
                 data-status={page.status}
@@ -48,7 +48,7 @@ export const ThumbnailRail = memo(function ThumbnailRail(props: ThumbnailRailPro
               >
                 <span className={styles.sheet}>
                   {page.image_url && page.image ? (
-                    <span className={styles.picture} style={thumbnailWidth(page.image)}>
+                    <span className={styles.picture} style={{ width: sheetSize(page.image).width }}>
                       <ScaledPicture src={page.image_url} alt="" {...page.image} />
                     </span>
                   ) : (
@@ -65,7 +65,9 @@ export const ThumbnailRail = memo(function ThumbnailRail(props: ThumbnailRailPro
   );
 });
 
-/** As wide as fits a sheet of the rail. */
-function thumbnailWidth({ width, height }: Size): { width: number } {
-  return { width: Math.min(SHEET.width, (SHEET.height * width) / height) };
+/** As large as fits; a whole sheet where there is no picture. */
+function sheetSize(picture: Size | null | undefined): Size {
+  if (!picture) return SHEET;
+  const scale = Math.min(SHEET.width / picture.width, SHEET.height / picture.height);
+  return { width: scale * picture.width, height: scale * picture.height };
 }

@@ -228,7 +228,7 @@ export interface paths {
         /**
          * Get Picture
          * @description A picture under the name that `document.md` links: `images/page-0003-figure-1.jpg`, or
-         *     `pages/page-0003.jpg`.
+         *     `pages/page-0003.jpg`; with `width`, a smaller one for a small place.
          */
         get: operations["get_picture_api_tasks__task_id__files__folder___name__get"];
         put?: never;
@@ -494,7 +494,8 @@ export interface components {
         /**
          * PageSchema
          * @description A page that has its outcome. `status`: ok, retried (read well at a further try), truncated
-         *     (the end may be missing), blank, or failed; `reason` says why where it is not ok.
+         *     (the end may be missing), blank, or failed; `reason` says why where it is not ok,
+         *     `reason_code` says it for programs.
          *
          *     The boxes of `blocks` are in pixels of the rendered page, whose size is `image`. Figures in
          *     `markdown` are linked as `images/...`, which lies at `/api/tasks/{task_id}/files/images/...`.
@@ -509,6 +510,8 @@ export interface components {
             status: "ok" | "retried" | "truncated" | "blank" | "failed";
             /** Reason */
             reason: string | null;
+            /** Reason Code */
+            reason_code: string | null;
             /** Markdown */
             markdown: string | null;
             /** Text */
@@ -1580,7 +1583,10 @@ export interface operations {
     };
     get_picture_api_tasks__task_id__files__folder___name__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description at most so many pixels wide */
+                width?: number | null;
+            };
             header?: never;
             path: {
                 folder: string;

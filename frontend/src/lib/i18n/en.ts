@@ -64,6 +64,9 @@ export const en = {
     chooseMany: "Choose files",
     camera: "Take a photo",
     release: "Let go to read",
+    emptyFolder: (names: readonly string[]) => `Nothing to read in ${names.join(", ")}`,
+    emptyFolderHelp: "Of a folder, PDF, TIFF and picture files are taken. Drop one that has some.",
+    hide: "Hide",
   },
   image: {
     heading: "Drop a page, see its text beside it",
@@ -169,6 +172,7 @@ export const en = {
     progress: (name: string) => `Progress of ${name}`,
     pages: (done: number, all: number) => `${String(done)} of ${count(all, "page", "pages")}`,
     numPages: (n: number) => count(n, "page", "pages"),
+    numFailed: (n: number) => `${String(n)} failed`,
     opening: "Opening the document",
     waiting: "Waits for a worker",
     writing: "Writing the results",
@@ -191,6 +195,10 @@ export const en = {
       blank: "Blank",
       failed: "Failed",
     },
+    /** By the code of a page's reason. None here: the service's own words are English. */
+    reasons: {} as Readonly<Record<string, (mode: string) => string>>,
+    /** As reasons, where the service's words follow. */
+    failures: {} as Readonly<Record<string, string>>,
     notFoundTitle: "There is no such task",
     notFoundHelp: "It may have been deleted, or kept longer than results are. Check the id.",
     allTasks: "All tasks",
@@ -231,6 +239,9 @@ export const en = {
       engine_overloaded: "The service is busy",
       engine_not_ready: "The model is not ready",
       engine_timeout: "Reading took too long",
+      engine_failed: "The engine failed",
+      shutting_down: "The service is shutting down",
+      all_pages_failed: "No page could be read",
       task_not_found: "There is no such task",
       task_not_finished: "The task is not finished",
       storage_unavailable: "The service cannot store files",

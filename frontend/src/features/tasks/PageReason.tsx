@@ -1,0 +1,37 @@
+import { Notice } from "@/components/ui/Notice";
+import type { Page } from "@/lib/api";
+import { useI18n, type Dictionary } from "@/lib/i18n";
+import styles from "./PageReason.module.css";
+
+/** Why a page did not simply go well, in the user's language. */
+export function PageReason({ page }: { page: Page }) {
+  const { t, language } = useI18n();
+  if (!page.reason) return null;
+  const words = reasonWords(page, t);
+  return (
+    <Notice tone={page.status === "failed" ? "bad" : "warn"}>
+      {words.own}
+      {words.original && (
+        <span
+          className={words.own ? styles.original : undefined}
+          lang={language === "en" ? undefined : "en"}
+        >
+          {words.original}
+        </span>
+      )}
+    </Notice>
+  );
+}
+
+/**
+ * The service's words are English, its codes are everybody's. `original` stands where a code does not
+ * say all: what a renderer complained of, or an error's message.
+ */
+export function reasonWords(page: Page, t: Dictionary): { own: string; original: string } {
+  const { reason_code: code, reason, mode } = page;
+  const original = reason ?? "";
+  if (t.locale === "en" || !code) return { own: "", original };
+  const whole = t.task.reasons[code];
+  if (whole) return { own: whole(mode ?? ""), original: "" };
+  return { own: t.task.failures[code] ?? t.errors.titles[code] ?? "", original };
+}
