@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from folio.documents.channel import Channel, ChannelClosedError
+from folio.documents.heap import keep_freed_memory
 from folio.documents.rendering import PageRenderer, RendererName, RenderError, RenderLimits
 from folio.documents.shared_pixels import SharedPixels
 from folio.errors import FolioError
@@ -91,6 +92,7 @@ class RenderServer:
 def main(arguments: ChildArguments) -> None:
     """Serve until the parent goes."""
     _limit_process(arguments.limits)
+    keep_freed_memory()
     pixels = SharedPixels(
         arguments.pixels_descriptor,
         num_slots=arguments.num_slots,
