@@ -25,8 +25,9 @@ _PLAIN_KEYS = frozenset(
     {"Type", "Subtype", "Width", "Height", "BitsPerComponent", "ColorSpace", "Filter", "Length"}
     | {"Name", "Intent", "Interpolate", "Metadata"}
 )
-_SRGB_PROFILE = re.compile(r"ICCBased\(RGB,.*sRGB.*\)")
-_MODES = {"DeviceRGB": "RGB", "DeviceGray": "L"}
+# As PyMuPDF names them. Other profiles would change the colours.
+_COLOURS = re.compile(r"DeviceRGB|ICCBased\(RGB,.*sRGB.*\)")
+_GREYS = re.compile(r"DeviceGray|ICCBased\(Gray,.*sGray.*\)")
 _TOLERANCE_PIXELS = 1.0  # of paper at the page's edges; scanners round
 
 
@@ -124,10 +125,16 @@ def _read_jpeg(page: pymupdf.Page, name: str, place: pymupdf.Rect) -> _Scan | No
     if not _PLAIN_KEYS.issuperset(document.xref_get_keys(xref)):
         return None
     picture = document.extract_image(xref)
-    space = _SRGB_PROFILE.sub("DeviceRGB", picture["cs-name"])
-    if picture["ext"] != "jpeg" or space not in _MODES:
+    mode = _pillow_mode(picture["cs-name"])
+    if picture["ext"] != "jpeg" or mode is None:
         return None
-    return _Scan(picture["image"], _MODES[space], (width, height), place)
+    return _Scan(picture["image"], mode, (width, height), place)
+
+
+def _pillow_mode(colour_space: str) -> str | None:
+    if _COLOURS.fullmatch(colour_space):
+        return "RGB"
+    return "L" if _GREYS.fullmatch(colour_space) else None
 
 
 def _covers(place: pymupdf.Rect, area: pymupdf.IRect) -> bool:

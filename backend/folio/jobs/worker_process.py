@@ -35,6 +35,7 @@ from folio.storage import LocalStorage
 log = logging.getLogger(__name__)
 
 _MAX_HEAPS = 2
+_NICENESS = 5  # a service on the same machine has somebody who waits for its answer
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 _STOP_SIGNAL = signal.SIGUSR2  # Celery's processes have uses of their own for the others
@@ -53,6 +54,7 @@ class WorkerProcess:
 
     def start(self, **_: Any) -> None:
         """Start the loop in a thread, and the worker on it."""
+        os.nice(_NICENESS)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="folio-worker", daemon=True).start()
         _serve_metrics(self._settings.worker.worker_metrics_port)
