@@ -48,13 +48,20 @@ class MupdfRenderer:
             raise RenderError(str(error)) from error
         self._num_drawn += 1
         if self._num_drawn % _PAGES_PER_STORE == 0:
-            pymupdf.TOOLS.store_shrink(100)
+            self._forget_pages()
         _check_is_blank_on_purpose(pixels)
         return pixels
 
     def close(self) -> None:
         self._pixmap = None
         self._document.close()
+
+    def _forget_pages(self) -> None:
+        """Drop what MuPDF keeps of the pages that were drawn: 1.2 MB of objects for a hundred."""
+        pymupdf.TOOLS.store_shrink(100)
+        if not self.is_repaired:  # the objects of a repaired file are not those on the disk
+            pdf = pymupdf.mupdf.pdf_document_from_fz_document(self._document.this)
+            pymupdf.mupdf.pdf_clear_xref(pdf)
 
     def _draw(self, page_number: int, dpi: int) -> NDArray[np.uint8]:
         page = self._document.load_page(page_number - 1)
