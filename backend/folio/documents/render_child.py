@@ -24,7 +24,7 @@ from folio.errors import FolioError
 from folio.preprocessing.density import measure_writing
 
 # Where cores are few, drawing the pages to come must not delay answers to who waits now.
-_NICENESS = 10
+_NICENESS = 5
 
 # Imported when first needed: each takes a tenth of a second and 20 MB.
 _RENDERERS = {
