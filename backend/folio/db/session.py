@@ -11,8 +11,15 @@ from contextlib import (
 from pathlib import Path
 from typing import Any, Self
 
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy import Connection, event, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InvalidatePoolError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -111,17 +118,28 @@ def create_db_engine(
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
-    # pre_ping: a connection that the server's restart has cut is replaced before its use.
-    return create_async_engine(
+    engine = create_async_engine(
         parsed,
         pool_size=pool_size,
         pool_timeout=answer_timeout_seconds or _ANSWER_TIMEOUT_SECONDS,
-        pool_pre_ping=True,
         connect_args={
             "timeout": _CONNECT_TIMEOUT_SECONDS,
             "command_timeout": answer_timeout_seconds,
         },
     )
+    event.listen(engine.sync_engine, "checkout", _replace_if_cut)
+    return engine
+
+
+def _replace_if_cut(connection: Any, _: ConnectionPoolEntry, __: Any) -> None:
+    """A connection that the server's restart has cut is replaced before its use, as all others are.
+
+    SQLAlchemy's own `pool_pre_ping` begins and ends a transaction for that: three questions.
+    """
+    try:
+        connection.run_async(lambda asyncpg_connection: asyncpg_connection.execute("SELECT 1"))
+    except (PostgresError, InterfaceError, InternalClientError, OSError, TimeoutError) as error:
+        raise InvalidatePoolError from error
 
 
 def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

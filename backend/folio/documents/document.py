@@ -21,17 +21,22 @@ from folio.errors import (
     InvalidInputError,
     UnsupportedMediaTypeError,
 )
+from folio.preprocessing.density import Writing
 
 PDF_RENDERERS = (RendererName.MUPDF, RendererName.PDFIUM)
 
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """pixels: uint8 (height, width, 3), upright RGB. page_number is 1-based."""
+    """pixels: uint8 (height, width, 3), upright RGB. page_number is 1-based.
+
+    `writing` is None where the document was opened without `measures_writing`.
+    """
 
     page_number: int
     pixels: NDArray[np.uint8]
     renderer: RendererName
+    writing: Writing | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Document:
     renderers: tuple[RendererName, ...]
     dpi: int
     process: RenderProcess
+    measures_writing: bool = False
 
     def render_pages(self, page_numbers: Sequence[int]) -> Iterator[RenderedPage | FailedPage]:
         """These pages in this order. Blocks: callers on an event loop iterate in a thread."""
@@ -65,16 +71,16 @@ class Document:
         for renderer in self.renderers:
             job = self._job(page_number, renderer)
             try:
-                pixels = self.process.render(job, following=following)
+                drawn = self.process.render(job, following=following)
             except (RenderError, CorruptDocumentError) as error:
                 reasons.append(f"{renderer}: {str(error).rstrip('.')}")
                 following = None  # the next page waits until this one is settled
             else:
-                return RenderedPage(page_number, pixels, renderer)
+                return RenderedPage(page_number, drawn.pixels, renderer, drawn.writing)
         return FailedPage(page_number, f"The page cannot be rendered. {'; '.join(reasons)}.")
 
     def _job(self, page_number: int, renderer: RendererName) -> PageJob:
-        return PageJob(self.path, page_number, renderer, self.dpi)
+        return PageJob(self.path, page_number, renderer, self.dpi, self.measures_writing)
 
 
 def open_document(
@@ -83,8 +89,10 @@ def open_document(
     *,
     renderers: Sequence[RendererName] = PDF_RENDERERS,
     dpi: int = DEFAULT_DPI,
+    measures_writing: bool = False,
 ) -> Document:
     """Open a PDF or a TIFF in `process`. PDFs use `renderers`, the later ones where others fail.
+    `measures_writing`: on each page, as mode `auto` needs it.
 
     Raises InvalidInputError (empty file, dpi), UnsupportedMediaTypeError, CorruptDocumentError,
     EncryptedDocumentError.
@@ -95,7 +103,16 @@ def open_document(
     facts, usable = _describe(path, process, order)
     if facts.num_pages == 0:
         raise CorruptDocumentError("The document has no pages. Export it again.")
-    return Document(path, file_type, facts.num_pages, facts.is_repaired, usable, dpi, process)
+    return Document(
+        path,
+        file_type,
+        facts.num_pages,
+        facts.is_repaired,
+        usable,
+        dpi,
+        process,
+        measures_writing,
+    )
 
 
 def sniff_document(head: bytes) -> FileType:

@@ -7,6 +7,7 @@ import pymupdf
 from numpy.typing import NDArray
 
 from folio.documents.rendering import RenderError, RenderLimits, choose_scale
+from folio.documents.scans import draw_scan
 from folio.errors import CorruptDocumentError, EncryptedDocumentError
 
 # What PyMuPDF and the library below it raise on broken input; the first holds FzErrorSystem,
@@ -38,18 +39,16 @@ class MupdfRenderer:
 
     def render_page(self, page_number: int, *, dpi: int) -> NDArray[np.uint8]:
         pymupdf.TOOLS.reset_mupdf_warnings()
+        self._pixmap = None  # its memory is taken again; fresh memory takes longer than the text
         try:
-            pixmap = self._draw(page_number, dpi)
+            pixels = self._draw(page_number, dpi)
         except _MUPDF_ERRORS as error:
             if "malloc" in str(error):
                 raise MemoryError from error
             raise RenderError(str(error)) from error
         self._num_drawn += 1
         if self._num_drawn % _PAGES_PER_STORE == 0:
-            pymupdf.TOOLS.store_shrink(100)
-        self._pixmap = pixmap  # it owns the memory that the array shows
-        pixels = np.frombuffer(pixmap.samples_mv, dtype=np.uint8)
-        pixels = pixels.reshape(pixmap.height, pixmap.width, 3)
+            self._forget_pages()
         _check_is_blank_on_purpose(pixels)
         return pixels
 
@@ -57,11 +56,24 @@ class MupdfRenderer:
         self._pixmap = None
         self._document.close()
 
-    def _draw(self, page_number: int, dpi: int) -> pymupdf.Pixmap:
+    def _forget_pages(self) -> None:
+        """Drop what MuPDF keeps of the pages that were drawn: 1.2 MB of objects for a hundred."""
+        pymupdf.TOOLS.store_shrink(100)
+        if not self.is_repaired:  # the objects of a repaired file are not those on the disk
+            pdf = pymupdf.mupdf.pdf_document_from_fz_document(self._document.this)
+            pymupdf.mupdf.pdf_clear_xref(pdf)
+
+    def _draw(self, page_number: int, dpi: int) -> NDArray[np.uint8]:
         page = self._document.load_page(page_number - 1)
         scale = choose_scale(page.rect.width, page.rect.height, dpi=dpi, limits=self._limits)
+        scan = draw_scan(page, scale=scale, limits=self._limits)
+        if scan is not None:
+            return scan
         matrix = pymupdf.Matrix(scale, scale)
-        return page.get_pixmap(matrix=matrix, colorspace=pymupdf.csRGB, alpha=False)
+        pixmap = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csRGB, alpha=False)
+        self._pixmap = pixmap  # it owns the memory that the array shows
+        pixels = np.frombuffer(pixmap.samples_mv, dtype=np.uint8)
+        return pixels.reshape(pixmap.height, pixmap.width, 3)
 
 
 def _open(path: Path) -> pymupdf.Document:

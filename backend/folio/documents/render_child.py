@@ -12,14 +12,16 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from folio.documents.channel import Channel, ChannelClosedError
+from folio.documents.heap import keep_freed_memory
 from folio.documents.rendering import PageRenderer, RendererName, RenderError, RenderLimits
 from folio.documents.shared_pixels import SharedPixels
 from folio.errors import FolioError
+from folio.preprocessing.density import measure_writing
 
 # Where cores are few, drawing the pages to come must not delay answers to who waits now.
 _NICENESS = 5
@@ -61,6 +63,7 @@ class RenderServer:
             if "page_number" not in message:
                 return {"num_pages": renderer.num_pages, "is_repaired": renderer.is_repaired}
             page = renderer.render_page(message["page_number"], dpi=message["dpi"])
+            writing = asdict(measure_writing(page)) if message["measures_writing"] else None
         except FolioError as error:
             return {"code": error.code, "reason": error.message}
         except RenderError as error:
@@ -72,7 +75,7 @@ class RenderServer:
                 raise
             return {"reason": f"{name} is not installed"}  # for its licence's sake
         self._pixels.write(message["slot"], page)
-        return {"height": page.shape[0], "width": page.shape[1]}
+        return {"height": page.shape[0], "width": page.shape[1], "writing": writing}
 
     def _renderer(self, path: Path, name: RendererName) -> PageRenderer:
         if path != self._path:
@@ -91,6 +94,7 @@ class RenderServer:
 def main(arguments: ChildArguments) -> None:
     """Serve until the parent goes."""
     _limit_process(arguments.limits)
+    keep_freed_memory()
     pixels = SharedPixels(
         arguments.pixels_descriptor,
         num_slots=arguments.num_slots,

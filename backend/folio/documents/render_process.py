@@ -23,6 +23,7 @@ from folio.documents.channel import Channel, ChannelClosedError
 from folio.documents.rendering import MEBIBYTE, RendererName, RenderError, RenderLimits
 from folio.documents.shared_pixels import SharedPixels
 from folio.errors import CorruptDocumentError, EncryptedDocumentError, FolioError
+from folio.preprocessing.density import Writing
 
 _NUM_SLOTS = 2  # one page is copied out while the next is drawn
 _GRACE_SECONDS = 5.0  # the child's own alarm comes first
@@ -35,12 +36,24 @@ _ERRORS_BY_CODE: dict[str, type[FolioError]] = {
 
 @dataclass(frozen=True)
 class PageJob:
-    """One attempt at one page. `page_number` is 1-based."""
+    """One attempt at one page. `page_number` is 1-based. `measures_writing`: see DrawnPage."""
 
     path: Path
     page_number: int
     renderer: RendererName
     dpi: int
+    measures_writing: bool = False
+
+
+@dataclass(frozen=True)
+class DrawnPage:
+    """pixels: uint8 (height, width, 3), RGB. `writing`: measured by the child, if asked to.
+
+    Measuring is many small steps, for which the threads of the worker would wait for each other.
+    """
+
+    pixels: NDArray[np.uint8]
+    writing: Writing | None
 
 
 @dataclass(frozen=True)
@@ -109,8 +122,8 @@ class RenderProcess:
                 f"The document does not open: {error}. Export or download it again."
             ) from error
 
-    def render(self, job: PageJob, *, following: PageJob | None = None) -> NDArray[np.uint8]:
-        """The page: uint8 (height, width, 3), RGB. `following` is drawn meanwhile.
+    def render(self, job: PageJob, *, following: PageJob | None = None) -> DrawnPage:
+        """The page. `following` is drawn meanwhile.
 
         Raises RenderError.
         """
@@ -172,10 +185,12 @@ class RenderProcess:
         for job in [job for job in self._answered if job not in jobs]:
             del self._answered[job]
 
-    def _read_page(self, answer: dict[str, Any], slot: int) -> NDArray[np.uint8]:
+    def _read_page(self, answer: dict[str, Any], slot: int) -> DrawnPage:
         assert self._pixels is not None, "a child that answers was started"
         try:
-            return self._pixels.read(slot, height=int(answer["height"]), width=int(answer["width"]))
+            height, width = int(answer["height"]), int(answer["width"])
+            writing = _read_writing(answer)
+            return DrawnPage(self._pixels.read(slot, height=height, width=width), writing)
         except (KeyError, TypeError, ValueError) as error:
             self._end_child()
             raise RenderError("the renderer gave no page") from error
@@ -221,6 +236,14 @@ class RenderProcess:
         if channel is not None:
             channel.close()
         return None if child is None else _wait_or_kill(child)
+
+
+def _read_writing(answer: dict[str, Any]) -> Writing | None:
+    """Raises KeyError, TypeError, ValueError."""
+    writing = answer.get("writing")
+    if writing is None:
+        return None
+    return Writing(float(writing["letter_height"]), int(writing["num_characters"]))
 
 
 def _start_child(

@@ -13,6 +13,7 @@ from celery import Celery
 from celery.worker import WorkController
 from celery.worker import state as celery_state
 
+from folio.documents.heap import keep_freed_memory
 from folio.jobs.celery_app import QUEUE
 from folio.jobs.tasks import register_tasks
 from folio.jobs.worker import Worker
@@ -34,6 +35,7 @@ class EmbeddedWorker:
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        keep_freed_memory()
         self._celery.set_default()  # Celery's threads look for tasks in the process's default app
         register_tasks(self._celery, self._advance)
         self._celery.task(name=_WAKE, shared=False)(_wake)

@@ -53,7 +53,7 @@ class Opening:
 
     async def _select_pages(self, task_id: UUID, options: DocumentOptions) -> tuple[int, ...]:
         async with self._storage.open_local(upload_key(task_id)) as path:
-            num_pages = await self._renderers.count_pages(Source(path, options.dpi))
+            num_pages = await self._renderers.count_pages(Source.of(path, options))
         ranges = None if options.pages is None else parse_page_ranges(options.pages)
         return select_pages(ranges, num_pages, max_pages=self._max_pages)
 

@@ -96,6 +96,7 @@ class PageWork:
             page.options.page_options(),
             request_id=f"{task_id}:{number}",
             max_crops=self._max_crops,
+            writing=rendered.writing,
         )
         with timed(Stage.PICTURES):
             links = await store_pictures(

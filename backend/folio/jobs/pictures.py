@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -42,9 +42,9 @@ async def store_pictures(
     links: dict[BoundingBox, str] = {}
     for number, picture in pictures.figures.items():
         key = figure_key(task_id, page_number, number)
-        await storage.write(key, _one_chunk(picture))
+        await storage.write_bytes(key, picture)
         links[boxes[number - 1]] = key.removeprefix(f"{task_folder(task_id)}/")
-    await storage.write(boxed_page_key(task_id, page_number), _one_chunk(pictures.boxed_page))
+    await storage.write_bytes(boxed_page_key(task_id, page_number), pictures.boxed_page)
     return links
 
 
@@ -83,7 +83,3 @@ def _to_jpeg(picture: Image.Image, quality: int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:
-    yield data

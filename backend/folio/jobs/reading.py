@@ -153,7 +153,7 @@ class PageReader:
                 self._storage.open_local(upload_key(pages.task_id)) as path,
                 asyncio.TaskGroup() as group,
             ):
-                source = Source(path, pages.options.dpi)
+                source = Source.of(path, pages.options)
                 for strand in pages.strands(len(self._renderers.all)):
                     group.create_task(self._feed(pages, source, strand))
         except StorageUnavailableError as error:

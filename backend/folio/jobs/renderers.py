@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from folio.config import JobSettings
 from folio.documents import (
@@ -22,6 +22,8 @@ from folio.documents import (
     RenderProcess,
     open_document,
 )
+from folio.jobs.options import DocumentOptions
+from folio.pipeline.page import AUTO
 from folio.telemetry.metrics import Stage, timed
 
 Answer = TypeVar("Answer")
@@ -34,6 +36,11 @@ class Source:
 
     path: Path
     dpi: int
+    measures_writing: bool
+
+    @classmethod
+    def of(cls, path: Path, options: DocumentOptions) -> Self:
+        return cls(path, options.dpi, measures_writing=options.mode == AUTO)
 
 
 class Renderer:
@@ -56,7 +63,13 @@ class Renderer:
             return self._open[1]
         self._open = None
         document = await self._in_thread(
-            lambda: open_document(source.path, self._process, renderers=self._order, dpi=source.dpi)
+            lambda: open_document(
+                source.path,
+                self._process,
+                renderers=self._order,
+                dpi=source.dpi,
+                measures_writing=source.measures_writing,
+            )
         )
         self._open = (source, document)
         return document

@@ -5,7 +5,6 @@ rendered: with a slow engine, minutes after SIGTERM. So the processes are told b
 """
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -21,6 +20,7 @@ from prometheus_client import start_http_server
 
 from folio.config import Settings
 from folio.db import Database
+from folio.documents.heap import keep_freed_memory, share_heap_among_threads
 from folio.engine.remote import RemoteEngine
 from folio.errors import InvalidInputError
 from folio.jobs.background import Background
@@ -34,7 +34,8 @@ from folio.storage import LocalStorage
 
 log = logging.getLogger(__name__)
 
-_M_ARENA_MAX, _MAX_ARENAS = -8, 2  # see mallopt(3)
+_MAX_HEAPS = 2
+_NICENESS = 5  # a service on the same machine has somebody who waits for its answer
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 _STOP_SIGNAL = signal.SIGUSR2  # Celery's processes have uses of their own for the others
@@ -53,6 +54,7 @@ class WorkerProcess:
 
     def start(self, **_: Any) -> None:
         """Start the loop in a thread, and the worker on it."""
+        os.nice(_NICENESS)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="folio-worker", daemon=True).start()
         _serve_metrics(self._settings.worker.worker_metrics_port)
@@ -109,7 +111,8 @@ async def running_worker(settings: Settings) -> AsyncIterator[Worker]:
 
 def run_worker(settings: Settings, num_processes: int) -> int:
     """Run until SIGTERM or SIGINT. Gives the exit status."""
-    _share_memory_among_threads()
+    share_heap_among_threads(max_heaps=_MAX_HEAPS)
+    keep_freed_memory()
     process = WorkerProcess(settings)
     celery = make_celery(settings)
     register_tasks(celery, process.advance)
@@ -175,13 +178,6 @@ def check_worker_settings(settings: Settings) -> None:
             "work itself."
         )
     _make_engine(settings)
-
-
-def _share_memory_among_threads() -> None:
-    """glibc gives every thread a heap of its own, and each keeps what its largest page took: 60 MB
-    of a worker's 600. Elsewhere it does nothing."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _MAX_ARENAS)
 
 
 def _leave_logging_alone(**_: Any) -> None:

@@ -14,7 +14,7 @@ from folio.pipeline.grounding import parse_grounding, ungrounded
 from folio.pipeline.markdown import to_markdown, to_plain_text
 from folio.pipeline.prompts import IMAGE_NO_REPEAT_NGRAM, Task, build_prompt, is_grounded
 from folio.pipeline.results import PageResult, Usage
-from folio.preprocessing.density import choose_mode
+from folio.preprocessing.density import Writing, cheapest_mode, measure_writing
 from folio.preprocessing.resolution import Mode, resolve
 from folio.preprocessing.tiling import DEFAULT_MAX_CROPS
 
@@ -69,14 +69,17 @@ async def recognize_page(
     *,
     request_id: str | None = None,
     max_crops: int = DEFAULT_MAX_CROPS,
+    writing: Writing | None = None,
 ) -> PageResult:
-    """Read a page. image: uint8 (height, width, 3), upright RGB.
+    """Read a page. image: uint8 (height, width, 3), upright RGB. `writing`: if measured already.
 
     Cancelling the call aborts the request in the engine. Raises EngineError and its kinds.
     """
-    # Measuring a large scan takes milliseconds that the event loop does not have.
-    request = await asyncio.to_thread(
-        prepare_page, image, options, request_id=request_id, max_crops=max_crops
+    if writing is None and options.mode == AUTO:
+        # Measuring a large scan takes milliseconds that the event loop does not have.
+        writing = await asyncio.to_thread(measure_writing, image)
+    request = prepare_page(
+        image, options, request_id=request_id, max_crops=max_crops, writing=writing
     )
     last: GenerationOutput | None = None
     async with aclosing(engine.generate(request.generation)) as outputs:
@@ -94,10 +97,11 @@ def prepare_page(
     *,
     request_id: str | None = None,
     max_crops: int = DEFAULT_MAX_CROPS,
+    writing: Writing | None = None,
 ) -> PageRequest:
     """Choose the mode and write the request. With `read_answer` the two ends of a stream."""
     height, width = image.shape[:2]
-    mode = choose_mode(image) if options.mode == AUTO else Mode(options.mode)
+    mode = _choose_mode(image, writing) if options.mode == AUTO else Mode(options.mode)
     generation = GenerationRequest(
         request_id=request_id or uuid.uuid4().hex,
         image=image,
@@ -107,6 +111,11 @@ def prepare_page(
         no_repeat_ngram=options.no_repeat_ngram,
     )
     return PageRequest(generation, mode, Task(options.task))
+
+
+def _choose_mode(image: NDArray[np.uint8], writing: Writing | None) -> Mode:
+    height, width = image.shape[:2]
+    return cheapest_mode(writing or measure_writing(image), width, height)
 
 
 def read_answer(request: PageRequest, output: GenerationOutput) -> PageResult:

@@ -15,7 +15,7 @@ from folio.db import PageStatus
 from folio.engine.base import OcrEngine
 from folio.errors import InvalidInputError
 from folio.pipeline.halves import Cut, cut_in_halves
-from folio.pipeline.ink import has_ink, is_almost_blank
+from folio.pipeline.ink import has_ink, is_almost_blank, shows_ink
 from folio.pipeline.ladder import (
     Rung,
     Trouble,
@@ -30,7 +30,7 @@ from folio.pipeline.ladder import (
 from folio.pipeline.page import AUTO, PageOptions, recognize_page
 from folio.pipeline.results import PageResult, Usage
 from folio.pipeline.stitching import stitch
-from folio.preprocessing.density import BLANK_PAGE_MODE
+from folio.preprocessing.density import BLANK_PAGE_MODE, Writing
 from folio.preprocessing.resolution import Mode
 from folio.preprocessing.tiling import DEFAULT_MAX_CROPS
 from folio.telemetry.metrics import RUNGS
@@ -77,16 +77,17 @@ async def read_page(
     *,
     request_id: str,
     max_crops: int = DEFAULT_MAX_CROPS,
+    writing: Writing | None = None,
 ) -> RepairedPage:
     """Read a page until it ends well, or nothing is left to try.
 
-    image: uint8 (height, width, 3), upright RGB. The engine's requests are called
-    `<request_id>:<rung>`. Cancelling the call aborts the one that runs.
+    image: uint8 (height, width, 3), upright RGB. `writing` is what is on it, if measured already.
+    The engine's requests are called `<request_id>:<rung>`. Cancelling aborts the one that runs.
     Raises EngineError and its kinds, RequestCanceledError, InvalidInputError.
     """
-    if not await asyncio.to_thread(has_ink, image):
+    if not (shows_ink(image) or await asyncio.to_thread(has_ink, image)):
         return _blank_page(image, options)
-    return await _Climb(engine, image, options, request_id, max_crops).climb()
+    return await _Climb(engine, image, options, request_id, max_crops, writing).climb()
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,14 @@ class _Climb:
         options: PageOptions,
         request_id: str,
         max_crops: int,
+        writing: Writing | None,
     ) -> None:
         self._engine = engine
         self._image = image
         self._options = options
         self._request_id = request_id
         self._max_crops = max_crops
+        self._writing = writing
         self._attempts: list[Attempt] = []
 
     async def climb(self) -> RepairedPage:
@@ -183,6 +186,7 @@ class _Climb:
             options,
             request_id=f"{self._request_id}:{name}",
             max_crops=self._max_crops,
+            writing=self._writing if image is self._image else None,
         )
         RUNGS.labels(name).inc()
         self._attempts.append(

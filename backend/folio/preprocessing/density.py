@@ -36,10 +36,13 @@ BLANK_PAGE_MODE = Mode.TINY
 CHEAP_MODES = (Mode.SMALL, Mode.BASE)
 
 _MAX_MEASURED_PIXELS = 2_800_000  # about what gundam sees of a page
-_GREY_STRIP_PIXELS = 65_536
+_CACHED_PIXELS = 65_536  # so many at a time: what is made of them stays in the cache
 _HALF_STRIP = 32  # pixels; strips are two of these wide and overlap by one
 _LEAST_CONTRAST = 5  # grey levels between neighbouring pixels
 _NOISE_TILE = 8  # pixels; small enough to lie between lines
+_SAMPLE_PERIOD = 4  # tiles: noise and contrast are measured in every fourth row of them
+_LEAST_SAMPLES = 16
+_GOLDEN_RATIO = 0.618  # its multiples, modulo 1, are spread evenly and repeat nothing
 _NOISE_SHARE = 0.1  # of all tiles: paper, even where writing or a picture fills the page
 _NOISE_FACTOR = 6.0  # times their mean difference: beyond nearly all of Gaussian noise
 _MAX_NOISE = 100.0  # beyond it edges of thin letters drown, and nothing is measured
@@ -56,6 +59,10 @@ _MAX_EDGE_DENSITY = 0.75  # of a row, in the smallest print
 # Of the edges that letters of a band's height would have: less at a line's end and in short
 # words, more in bold and narrow print; far more where two lines have run into one band.
 _LEAST_LETTER_SHARE, _GREATEST_LETTER_SHARE = 0.4, 3.0
+
+Grey = NDArray[np.uint8]
+"""A page, or differences on it: (height, width)."""
+Counts = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -108,89 +115,129 @@ def _resolves(mode: Mode, writing: Writing, width: int, height: int) -> bool:
 def measure_writing(image: NDArray[np.uint8]) -> Writing:
     """Measure a page's writing. image: uint8 (height, width, 3)."""
     page = _to_grey(image)
-    scale = math.ceil(math.sqrt(page.width * page.height / _MAX_MEASURED_PIXELS))
-    page = page.reduce(scale) if scale > 1 else page
-    differences = _differences(page)
-    threshold = _edge_threshold(differences)
+    scale = math.ceil(math.sqrt(page.size / _MAX_MEASURED_PIXELS))
+    page = np.asarray(Image.fromarray(page).reduce(scale)) if scale > 1 else page
+    threshold = _edge_threshold(page)
     if threshold > _MAX_NOISE:
         return Writing(0.0, 0)
-    edges = _count_edges(differences, threshold)
+    edges = _count_edges(page, threshold)
     if not _is_marked(edges):
         return Writing(math.inf, 0)
     levels = [_find_bands(edges, scale, _BAND_HEIGHTS[0])]
-    while min(page.size) >= 2 * _HALF_STRIP:
-        page, scale = page.reduce(2), scale * 2
+    while min(page.shape) >= 2 * _HALF_STRIP:
+        page, scale = _halve(page), scale * 2
         # Bands up to half of the greatest height were measured better one level below.
-        edges = _count_edges(_differences(page), threshold)
+        edges = _count_edges(page, threshold)
         levels.append(_find_bands(edges, scale, _BAND_HEIGHTS[1] // 2 + 1))
     return _summarize(levels)
 
 
-def _to_grey(image: NDArray[np.uint8]) -> Image.Image:
+def _to_grey(image: NDArray[np.uint8]) -> Grey:
     # Red and green by halves: all ink but yellow shows, at a fraction of the price of luma. All
-    # colours are halved together, as that is one run over memory; in strips that fit the cache.
+    # bytes are halved, and each added to the next, as those are runs over memory.
     height, width = image.shape[:2]
-    grey = np.empty((height, width), np.uint8)
-    strip = max(1, _GREY_STRIP_PIXELS // width)
-    for top in range(0, height, strip):
-        halves = np.right_shift(image[top : top + strip], 1)
-        np.add(halves[..., 0], halves[..., 1], out=grey[top : top + strip])
-    return Image.fromarray(grey)
+    grey = _new_page(height, width)
+    rows_at_once = max(1, _CACHED_PIXELS // width)
+    for top in range(0, height, rows_at_once):
+        halves = np.right_shift(image[top : top + rows_at_once], 1, order="C").reshape(-1)
+        sums = halves[:-1] + halves[1:]
+        grey[top : top + rows_at_once] = sums[::3].reshape(-1, width)
+    return grey
 
 
-def _differences(page: Image.Image) -> Image.Image:
-    """Between each pixel and its right neighbour. (width, height) -> (width - 1, height)"""
-    if page.width == 1:
-        return Image.new("L", page.size)
-    pixels = np.asarray(page)
-    left, right = pixels[:, :-1], pixels[:, 1:]
-    return Image.fromarray(np.maximum(left, right) - np.minimum(left, right))
+def _new_page(height: int, width: int) -> Grey:
+    """Its rows begin at even addresses, as _halve() needs it to be quick."""
+    return np.empty((height, width + width % 2), np.uint8)[:, :width]
 
 
-def _edge_threshold(differences: Image.Image) -> float:
+def _halve(page: Grey) -> Grey:
+    """Means of 2 x 2 pixels; an odd last row or column is left out.
+
+    Two pixels are a word of 16 bits, so that they are added a word at a time.
+    """
+    height, width = page.shape[0] // 2, page.shape[1] // 2
+    words = page[: 2 * height, : 2 * width].view(np.uint16)
+    half = _new_page(height, width)
+    rows_at_once = max(1, _CACHED_PIXELS // width // 2)
+    for top in range(0, height, rows_at_once):
+        pairs = words[2 * top : 2 * (top + rows_at_once)]
+        sums = (pairs & 0xFF) + (pairs >> 8)
+        half[top : top + rows_at_once] = (sums[::2] + sums[1::2] + 2) >> 2
+    return half
+
+
+def _differences(page: Grey) -> Grey:
+    """Between each pixel and its right neighbour. (height, width) -> (height, width - 1)"""
+    if page.shape[1] == 1:
+        return np.zeros_like(page)
+    left, right = page[:, :-1], page[:, 1:]
+    differences: Grey = np.maximum(left, right) - np.minimum(left, right)
+    return differences
+
+
+def _edge_threshold(page: Grey) -> float:
     """The difference beyond which a pixel is an edge: above noise, blur and JPEG's ripples."""
-    tiles = np.asarray(differences.reduce(_NOISE_TILE))
+    sample = Image.fromarray(_differences(_sample_rows(page)))
+    tiles = np.asarray(sample.reduce(_NOISE_TILE))
     floor = max(_LEAST_CONTRAST, _NOISE_FACTOR * float(np.quantile(tiles, _NOISE_SHARE)))
-    values, histogram = np.arange(256), np.array(differences.histogram(), dtype=np.float64)
+    values, histogram = np.arange(256), np.array(sample.histogram(), dtype=np.float64)
     clear = np.where(values > floor, histogram, 0)
     if not clear.any():
         return floor
     return max(floor, _EDGE_SHARE * float(np.average(values, weights=clear)))
 
 
-def _count_edges(differences: Image.Image, threshold: float) -> NDArray[np.int32]:
+def _sample_rows(page: Grey) -> Grey:
+    """Rows as high as a tile, a quarter of a large page's; all of a small one's.
+
+    They lie at uneven distances, so that no spacing of lines falls in with theirs.
+    """
+    period = _SAMPLE_PERIOD * _NOISE_TILE
+    num_samples = len(page) // period
+    if num_samples < _LEAST_SAMPLES:
+        return page
+    places = np.arange(num_samples)
+    starts = places * period + (places * _GOLDEN_RATIO % 1 * (period - _NOISE_TILE)).astype(int)
+    rows = starts[:, np.newaxis] + np.arange(_NOISE_TILE)
+    sample: Grey = page[rows.ravel()]
+    return sample
+
+
+def _count_edges(page: Grey, threshold: float) -> Counts:
     """Edges in each row of each strip. -> (num_rows, num_strips)"""
-    halves = _count_in_half_strips(np.asarray(differences) > threshold)
+    halves = _count_in_half_strips(page, math.floor(threshold))
     if halves.shape[1] == 1:
         return halves
     return halves[:, :-1] + halves[:, 1:]
 
 
-def _count_in_half_strips(is_edge: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _count_in_half_strips(page: Grey, threshold: int) -> Counts:
     """A half strip is a word of 32 bits, so that a row's edges are counted a word at a time.
 
     The last one counts as if it went on as it began. -> (num_rows, num_half_strips)
     """
-    num_rows, width = is_edge.shape
+    num_rows, width = page.shape[0], max(1, page.shape[1] - 1)
     num_halves = -(-width // _HALF_STRIP)
     bits = np.zeros((num_rows, num_halves * _HALF_STRIP // 8), np.uint8)
-    packed = np.packbits(is_edge, axis=1)
-    bits[:, : packed.shape[1]] = packed
-    counts = np.bitwise_count(bits.view(np.uint32)).astype(np.int32)
+    rows_at_once = max(1, _CACHED_PIXELS // width)
+    for top in range(0, num_rows, rows_at_once):
+        is_edge = _differences(page[top : top + rows_at_once]) > threshold
+        bits[top : top + rows_at_once, : -(-width // 8)] = np.packbits(is_edge, axis=1)
+    counts = np.bitwise_count(bits.view(np.uint32)).astype(np.int16)
     rest = width - (num_halves - 1) * _HALF_STRIP
     counts[:, -1] = counts[:, -1] * _HALF_STRIP // rest
     return counts
 
 
-def _is_marked(edges: NDArray[np.int32]) -> bool:
+def _is_marked(edges: Counts) -> bool:
     return int((edges >= _LEAST_EDGES).sum()) >= _LEAST_MARKED_ROWS
 
 
-def _find_bands(edges: NDArray[np.int32], scale: int, least_height: int) -> _Bands:
+def _find_bands(edges: Counts, scale: int, least_height: int) -> _Bands:
     """Bands of dense rows, one under another in each strip, that can be writing."""
     densest = _densest_within_reach(edges)
     # Strip under strip in one long column, an empty row between them.
-    counts, limits = (np.pad(rows, ((1, 1), (0, 0))).T.ravel() for rows in (edges, densest))
+    counts, limits = _one_column(edges), _one_column(densest)
     starts, ends = _find_runs(counts, limits)
     totals = np.concatenate([[0], np.cumsum(counts)])
     heights, num_edges = (ends - starts).astype(np.float64), (totals[ends] - totals[starts])
@@ -210,9 +257,14 @@ def _find_bands(edges: NDArray[np.int32], scale: int, least_height: int) -> _Ban
     )
 
 
-def _find_runs(
-    counts: NDArray[np.int32], densest: NDArray[np.int32]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _one_column(rows: Counts) -> Counts:
+    num_rows, num_strips = rows.shape
+    column = np.zeros((num_strips, num_rows + 2), np.int16)
+    column[:, 1:-1] = rows.T
+    return column.reshape(-1)
+
+
+def _find_runs(counts: Counts, densest: Counts) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where bands of dense rows begin and end. Thin rows inside a large letter do not part it."""
     is_marked = counts >= _LEAST_EDGES
     steps = np.diff((is_marked & (counts > _BAND_SHARE * densest)).astype(np.int8))
@@ -227,13 +279,14 @@ def _find_runs(
     return starts[np.append(True, is_parted)], ends[np.append(is_parted, True)]
 
 
-def _densest_within_reach(edges: NDArray[np.int32]) -> NDArray[np.int32]:
+def _densest_within_reach(edges: Counts) -> Counts:
     """For each row the maximum over the rows up to about _REACH above and below it."""
     densest, reach = edges, 0
     while reach < _REACH:
         step = min(reach + 1, _REACH - reach)
-        padded = np.pad(densest, ((step, step), (0, 0)))
-        densest = np.maximum(densest, np.maximum(padded[: -2 * step], padded[2 * step :]))
+        nearer, densest = densest, densest.copy()
+        np.maximum(densest[step:], nearer[:-step], out=densest[step:])
+        np.maximum(densest[:-step], nearer[step:], out=densest[:-step])
         reach += step
     return densest
 

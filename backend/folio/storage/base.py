@@ -25,6 +25,9 @@ class Storage(Protocol):
     async def write(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """Store what the chunks hold, in place of what was there. Gives the number of bytes."""
 
+    async def write_bytes(self, key: str, data: bytes) -> None:
+        """As write(), of a small file."""
+
     def create(self, key: str) -> AbstractAsyncContextManager[Path]:
         """A path to write a local file to, as ZIPs want it. Stored at the end of a block that
         raises nothing; else nothing is left."""

@@ -34,6 +34,11 @@ class LocalStorage:
                 num_bytes += len(chunk)
         return num_bytes
 
+    async def write_bytes(self, key: str, data: bytes) -> None:
+        target = self._root / check_key(key)
+        with _translated(key):
+            await asyncio.to_thread(_write_durably, self._new_scratch(), target, data)
+
     @asynccontextmanager
     async def create(self, key: str) -> AsyncIterator[Path]:
         async with self._place(key) as path:
@@ -76,7 +81,7 @@ class LocalStorage:
     async def _place(self, key: str) -> AsyncIterator[Path]:
         """A path beside the files; what lies there is moved to its key, or deleted on an error."""
         target = self._root / check_key(key)
-        scratch = self._root / _SCRATCH / uuid.uuid4().hex
+        scratch = self._new_scratch()
         with _translated(key):
             await asyncio.to_thread(_make_scratch, scratch)
         try:
@@ -87,6 +92,21 @@ class LocalStorage:
             with suppress(OSError):
                 await asyncio.to_thread(scratch.unlink, missing_ok=True)
             raise
+
+    def _new_scratch(self) -> Path:
+        return self._root / _SCRATCH / uuid.uuid4().hex
+
+
+def _write_durably(scratch: Path, target: Path, data: bytes) -> None:
+    """In one go: each change of threads takes as long as writing a picture."""
+    _make_scratch(scratch)
+    try:
+        _append(scratch, data)
+        _move_durably(scratch, target)
+    except BaseException:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise
 
 
 def _make_scratch(path: Path) -> None:

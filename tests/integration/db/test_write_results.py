@@ -1,6 +1,7 @@
 """Pages in the database -> document.md, document.json and the ZIP in the storage."""
 
 import asyncio
+import errno
 import io
 import json
 import resource
@@ -19,12 +20,13 @@ from folio.db import Database, NewTask, PageOutcome, PageRepository, PageStatus,
 from folio.db.repositories import TaskRepository
 from folio.errors import StorageUnavailableError, TaskNotFoundError
 from folio.jobs.keys import ResultKind, figure_key, result_key
-from folio.jobs.pictures import store_pictures
+from folio.jobs.pictures import make_pictures, store_pictures
 from folio.jobs.results import page_outcome, write_results
 from folio.pipeline.repair import Attempt, RepairedPage
 from folio.pipeline.results import Block, BoundingBox, PageResult, Usage
 from folio.preprocessing.resolution import Mode
 from folio.storage import LocalStorage
+from tests.disks import SmallDisk, small_disk
 from tests.integration.db.rows import NOW, add_task, claim, seconds
 
 FIGURE = BoundingBox(10, 10, 60, 60)
@@ -321,6 +323,32 @@ async def test_a_disk_that_is_full_at_the_zip_leaves_the_documents_and_no_zip(
     assert await storage.size(result_key(task_id, ResultKind.JSON)) is not None
     assert await storage.size(result_key(task_id, ResultKind.ZIP)) is None
     assert files_in(tmp_path / "data" / ".scratch") == []
+
+
+async def test_a_real_disk_without_space_for_the_zip_is_said_and_a_larger_one_mends_it(
+    database: Database, storage: LocalStorage, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    picture = len(make_pictures(noise, []).boxed_page)
+    disk_bytes = 3 * picture // 2  # its picture and the documents, but not the ZIP too
+    with small_disk(tmp_path / "data", disk_bytes=disk_bytes, file_bytes=50_000) as disk:
+        disk.grow(10 * picture)
+        task_id = await add_finished_task(database, storage, read_page())
+        await store_pictures(storage, task_id, 1, noise, read_page().result)
+        disk.grow(disk_bytes if isinstance(disk, SmallDisk) else 50_000)
+
+        with pytest.raises(StorageUnavailableError, match="disk is full") as caught:
+            await write_results(database, storage, task_id)
+
+        assert isinstance(caught.value.__cause__, OSError)
+        is_real = isinstance(disk, SmallDisk)
+        assert caught.value.__cause__.errno == (errno.ENOSPC if is_real else errno.EFBIG)
+        assert await storage.size(result_key(task_id, ResultKind.JSON)) is not None
+        assert await storage.size(result_key(task_id, ResultKind.ZIP)) is None
+        assert files_in(tmp_path / "data" / ".scratch") == []
+        disk.grow(10 * picture)
+        await write_results(database, storage, task_id)
+        assert (await read_zip(storage, task_id)).testzip() is None
 
 
 async def test_a_task_that_was_deleted_has_no_results(

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 from folio.documents.document import FailedPage, RenderedPage, open_document
 from folio.documents.render_process import RenderProcess
 from folio.documents.rendering import RendererName, RenderLimits
+from folio.preprocessing.density import Writing, measure_writing
 from tests.unit.documents_pdf.pdfs import raw_pdf, write_pdf, write_tiff
 
 LIMITS = RenderLimits(max_page_pixels=1_000_000, max_frame_pixels=6_000_000)
@@ -194,3 +196,28 @@ def test_a_tiff_cut_short_fails_at_its_last_frame(process: RenderProcess, tmp_pa
 
     assert isinstance(first, RenderedPage)
     assert isinstance(second, FailedPage)
+
+
+@BOTH
+def test_the_child_measures_the_writing_where_it_is_asked_to(
+    process: RenderProcess, tmp_path: Path, renderer: RendererName
+) -> None:
+    path = write_pdf(tmp_path / "a.pdf", 1)
+    document = open_document(path, process, renderers=(renderer,), measures_writing=True)
+
+    (page,) = document.render_pages((1,))
+
+    assert isinstance(page, RenderedPage)
+    assert page.writing == measure_writing(page.pixels)
+    assert render_one(path, process, renderer).writing is None
+
+
+def test_a_blank_page_comes_through_with_writing_of_no_height(
+    process: RenderProcess, tmp_path: Path
+) -> None:
+    document = open_document(raw_pdf(tmp_path / "a.pdf"), process, measures_writing=True)
+
+    (page,) = document.render_pages((1,))
+
+    assert isinstance(page, RenderedPage)
+    assert page.writing == Writing(math.inf, 0)

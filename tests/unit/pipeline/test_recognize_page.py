@@ -9,6 +9,7 @@ from folio.engine.base import GenerationRequest, NoRepeatNgram
 from folio.engine.fake import FakeEngine
 from folio.errors import EngineNotReadyError, EngineTimeoutError, InvalidInputError
 from folio.pipeline import MODES, Block, BoundingBox, PageOptions, Task, recognize_page
+from folio.preprocessing.density import Writing
 from folio.preprocessing.resolution import Mode
 
 PAGE = np.full((200, 100, 3), 255, dtype=np.uint8)
@@ -53,6 +54,12 @@ async def test_auto_reports_the_mode_that_was_chosen() -> None:
     result = await recognize_page(engine, PAGE, PageOptions())
     assert result.mode is Mode.TINY  # the page is blank
     assert engine.requests[0].resolution.base_size == 512
+
+
+async def test_auto_goes_by_the_writing_that_was_measured_before() -> None:
+    engine = await started(FakeEngine(ANSWER))
+    result = await recognize_page(engine, PAGE, PageOptions(), writing=Writing(0.0, 0))
+    assert result.mode is Mode.GUNDAM
 
 
 async def test_the_task_decides_the_prompt() -> None:

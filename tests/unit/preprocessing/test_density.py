@@ -301,6 +301,22 @@ def test_no_mode_is_chosen_that_makes_letters_too_small() -> None:
                 assert scaled >= LEAST_LETTER_HEIGHT - 1.5, (size, page_size, mode)
 
 
+def test_faint_lines_are_found_however_far_apart_they_are() -> None:
+    """Contrast is measured in some of the rows: it is not to be measured between the lines."""
+    rng = np.random.default_rng(0)
+    for spacing in (28, 31, 32, 33, 36, 40, 48, 64):
+        page = Image.new("L", (600, 1400), 230)
+        draw = ImageDraw.Draw(page)
+        for y in range(20, 1360, spacing):
+            draw.text((20, y), " ".join(WORDS[:9]), font=font_at(20), fill=120)
+        noisy = np.asarray(page) + rng.normal(0, 1.5, (1400, 600))
+        grey = np.clip(noisy, 0, 255).astype(np.uint8)
+
+        measured = measure_writing(np.stack([grey] * 3, axis=2)).letter_height
+
+        assert x_height(20) - 2 <= measured <= x_height(20) + 4, spacing
+
+
 CLEAR = Writing(letter_height=100.0, num_characters=10)
 
 

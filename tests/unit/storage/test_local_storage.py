@@ -127,6 +127,23 @@ async def test_a_full_disk_is_said_and_leaves_nothing(
     await storage.write("task/a", chunks_of(b"x" * 180_000))
 
 
+async def test_a_small_file_is_written_in_one_go(storage: LocalStorage, tmp_path: Path) -> None:
+    await storage.write_bytes("task/pages/1.jpg", b"first")
+    await storage.write_bytes("task/pages/1.jpg", b"second")
+
+    assert await read_all(storage, "task/pages/1.jpg") == b"second"
+    assert [path.name for path in files_in(tmp_path)] == ["1.jpg"]
+
+
+async def test_a_small_file_that_finds_no_room_leaves_nothing(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    with largest_file(50_000), pytest.raises(StorageUnavailableError, match="disk is full"):
+        await storage.write_bytes("task/a", b"x" * 90_000)
+
+    assert files_in(tmp_path) == []
+
+
 async def test_a_root_that_is_no_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
