@@ -10,7 +10,7 @@ from tests.integration.model.engine_runs import Job, Page, run_engine
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 NANO = Path(__file__).parents[3] / "models" / "nano"
-LINES = ("The quick brown fox", "jumps over the lazy dog", "No. 4702")
+LINES = ("The quick brown fox", "jumps over the lazy dog", "No. 4711")
 REPEATING_LINES = ("day by day by day by day",) * 4
 CAREFUL_MODES = ("base", "gundam")
 RULE = {"ngram_size": 4, "window_size": 90}
