@@ -113,6 +113,7 @@ def test_a_core_that_is_killed_under_load_loses_nothing(service: Service, tmp_pa
     task_id = submit(service, write_pdf(tmp_path / "document.pdf", 8))
     with ThreadPoolExecutor(1) as threads, reading(service) as pages:
         remote_page = threads.submit(read_as_a_worker, service)
+        wait_until(lambda: num_requests(service) > NUM_PAGES, seconds=30, pause_seconds=0.01)
         service.engine_core.send_signal(signal.SIGKILL)
         answer = service.wait_for_status("unhealthy", timeout_seconds=10)
         assert "died" in answer["reason"]
