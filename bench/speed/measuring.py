@@ -18,9 +18,6 @@ from bench.speed.meters import Meter
 from bench.speed.servers import Server
 from tests.plugin import REPOSITORY
 
-# Beyond this share of failed requests a load gives no figure; below it they are told beside it.
-MAX_ERROR_SHARE = 0.01
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -76,24 +73,19 @@ def run_load(load: Load) -> list[Finished]:
 def summarise(finished: Sequence[Finished], plan: Plan, meter: Meter) -> dict[str, Any]:
     """The last requests run while others have ended already: they belong to no pass."""
     errors = [request.error for request in finished if request.error]
-    counted = [
-        request
-        for request in finished[: len(finished) - plan.concurrency + 1]
-        if request.error is None
-    ]
+    counted = finished[: len(finished) - plan.concurrency + 1]
     size = plan.pages_per_pass
     passes = [
         counted[first - 1 : first + size] for first in range(size, len(counted) - size + 1, size)
     ]
-    if len(errors) > MAX_ERROR_SHARE * len(finished) or not passes:
+    if errors or not passes:
         return {"errors": errors[:3], "num_errors": len(errors), "num_finished": len(finished)}
     rates = [size / (requests[-1].ended - requests[0].ended) for requests in passes]
-    measured = [request for requests in passes for request in requests[1:] if request.error is None]
+    measured = [request for requests in passes for request in requests[1:]]
     start, end = passes[0][0].ended, passes[-1][-1].ended
     latencies = sorted(request.ended - request.started for request in measured)
     num_tokens = statistics.mean(request.num_tokens for request in measured)
     return {
-        "num_errors": len(errors),
         "pages_per_second": statistics.median(rates),
         "pages_per_second_of_passes": rates,
         "output_tokens_per_second": statistics.median(rates) * num_tokens,

