@@ -14,7 +14,7 @@ from folio.pipeline.grounding import parse_grounding, ungrounded
 from folio.pipeline.markdown import to_markdown, to_plain_text
 from folio.pipeline.prompts import IMAGE_NO_REPEAT_NGRAM, Task, build_prompt, is_grounded
 from folio.pipeline.results import PageResult, Usage
-from folio.preprocessing.density import Writing, cheapest_mode, measure_writing
+from folio.preprocessing.density import Writing, choose_mode, measure_writing
 from folio.preprocessing.resolution import Mode, resolve
 from folio.preprocessing.tiling import DEFAULT_MAX_CROPS
 
@@ -101,7 +101,7 @@ def prepare_page(
 ) -> PageRequest:
     """Choose the mode and write the request. With `read_answer` the two ends of a stream."""
     height, width = image.shape[:2]
-    mode = _choose_mode(image, writing) if options.mode == AUTO else Mode(options.mode)
+    mode = choose_mode(image, writing) if options.mode == AUTO else Mode(options.mode)
     generation = GenerationRequest(
         request_id=request_id or uuid.uuid4().hex,
         image=image,
@@ -111,11 +111,6 @@ def prepare_page(
         no_repeat_ngram=options.no_repeat_ngram,
     )
     return PageRequest(generation, mode, Task(options.task))
-
-
-def _choose_mode(image: NDArray[np.uint8], writing: Writing | None) -> Mode:
-    height, width = image.shape[:2]
-    return cheapest_mode(writing or measure_writing(image), width, height)
 
 
 def read_answer(request: PageRequest, output: GenerationOutput) -> PageResult:

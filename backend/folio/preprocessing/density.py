@@ -85,10 +85,10 @@ class _Bands:
     num_letters: NDArray[np.float64]
 
 
-def choose_mode(image: NDArray[np.uint8]) -> Mode:
-    """The cheapest mode for this page. image: uint8 (height, width, 3)."""
+def choose_mode(image: NDArray[np.uint8], writing: Writing | None = None) -> Mode:
+    """The cheapest mode for this page. image: uint8 (height, width, 3). `writing`: if measured."""
     height, width = image.shape[:2]
-    return cheapest_mode(measure_writing(image), width, height)
+    return cheapest_mode(writing or measure_writing(image), width, height)
 
 
 def cheapest_mode(writing: Writing, width: int, height: int) -> Mode:
