@@ -71,6 +71,41 @@ def _score_positions(
 
 
 @triton.jit
+def _load_column_bias(
+    columns, starts, is_query, scale, side: tl.constexpr, tile: tl.constexpr, keys: tl.constexpr
+):
+    """What every tile's products begin with: (queries, tile). A place from `keys` on is no key."""
+    place = tl.arange(0, tile)
+    bias = tl.load(
+        columns + starts[:, None] + (place % side)[None, :], mask=is_query[:, None], other=0.0
+    )
+    # In units of the products before they are scaled.
+    return tl.where((place < keys)[None, :], bias.to(tl.float32) / scale, float("-inf"))
+
+
+@triton.jit
+def _load_row_bias(rows, starts, is_query, row, scale, side: tl.constexpr):
+    """(queries, rows of a tile), in the same units."""
+    bias = tl.load(
+        rows + starts[:, None] + row[None, :],
+        mask=is_query[:, None] & (row < side)[None, :],
+        other=-3000.0,  # rows beyond the grid: no weight, and finite in float16 when scaled
+    )
+    return bias / scale
+
+
+@triton.jit
+def _add_tile(scores, v, exponent, highest, total, result):
+    """One step of the online softmax: what was found so far, and this tile's keys."""
+    higher = tl.maximum(highest, tl.max(scores, 1))
+    weights = tl.exp2(scores * exponent - (higher * exponent)[:, None])
+    shrink = tl.exp2((highest - higher) * exponent)
+    total = total * shrink + tl.sum(weights, 1)
+    result = tl.dot(weights.to(v.dtype), v, acc=result * shrink[:, None], input_precision="ieee")
+    return higher, total, result
+
+
+@triton.jit
 def _attend(
     query,  # (batch, tokens, heads, head_dim) by its strides, as are key and value
     key,
@@ -100,22 +135,16 @@ def _attend(
     start = batch * batch_stride + head * head_stride
     queries = tl.program_id(0) * num_queries + tl.arange(0, num_queries)
     is_query = queries < num_tokens
+    bias_start = (index * num_tokens + queries) * side
     channels = tl.arange(0, head_dim)
     place = tl.arange(0, tile)
     row_in_tile = tl.arange(0, padded_rows)
-    q = tl.load(
-        query + start + queries[:, None] * token_stride + channels[None, :],
-        mask=is_query[:, None],
-        other=0.0,
+    q_places = start + queries[:, None] * token_stride + channels[None, :]
+    q = tl.load(query + q_places, mask=is_query[:, None], other=0.0)
+    column_bias = _load_column_bias(
+        columns, bias_start, is_query, scale, side, tile, tokens_per_tile
     )
-    # In units of the products before they are scaled; places beyond the tile's rows are no keys.
-    bias_start = (index * num_tokens + queries) * side
-    column_bias = tl.load(
-        columns + bias_start[:, None] + (place % side)[None, :], mask=is_query[:, None], other=0.0
-    ).to(tl.float32)
-    column_bias = tl.where((place < tokens_per_tile)[None, :], column_bias / scale, float("-inf"))
     is_in_row = (row_in_tile[:, None] == (place // side)[None, :]).to(q.dtype)
-    exponent = scale * log2_e
     highest = tl.full((num_queries,), float("-inf"), tl.float32)
     total = tl.zeros((num_queries,), tl.float32)
     result = tl.zeros((num_queries, head_dim), tl.float32)
@@ -123,30 +152,15 @@ def _attend(
         keys = first_row * side + place
         k_places = start + keys[None, :] * token_stride + channels[:, None]
         v_places = start + keys[:, None] * token_stride + channels[None, :]
-        row = first_row + row_in_tile
         if is_even:
-            k = tl.load(key + k_places)
-            v = tl.load(value + v_places)
+            k, v = tl.load(key + k_places), tl.load(value + v_places)
         else:
             k = tl.load(key + k_places, mask=(keys < num_tokens)[None, :], other=0.0)
             v = tl.load(value + v_places, mask=(keys < num_tokens)[:, None], other=0.0)
-        row_bias = tl.load(
-            rows + bias_start[:, None] + row[None, :],
-            mask=is_query[:, None] & (row < side)[None, :],
-            other=-3000.0,  # rows beyond the grid: no weight, and finite in float16 when scaled
-        )
+        row_bias = _load_row_bias(rows, bias_start, is_query, first_row + row_in_tile, scale, side)
         scores = tl.dot(q, k, acc=column_bias, input_precision="ieee")
-        scores = tl.dot(
-            (row_bias / scale).to(q.dtype), is_in_row, acc=scores, input_precision="ieee"
-        )
-        higher = tl.maximum(highest, tl.max(scores, 1))
-        weights = tl.exp2(scores * exponent - (higher * exponent)[:, None])
-        shrink = tl.exp2((highest - higher) * exponent)
-        total = total * shrink + tl.sum(weights, 1)
-        result = tl.dot(
-            weights.to(v.dtype), v, acc=result * shrink[:, None], input_precision="ieee"
-        )
-        highest = higher
+        scores = tl.dot(row_bias.to(q.dtype), is_in_row, acc=scores, input_precision="ieee")
+        highest, total, result = _add_tile(scores, v, scale * log2_e, highest, total, result)
     target = (batch * num_tokens + queries) * num_heads + head
     tl.store(
         out + target[:, None] * head_dim + channels[None, :],
