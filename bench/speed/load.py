@@ -59,8 +59,8 @@ async def run(load: Load) -> None:
     deadline = time.monotonic() + load.seconds
     requests = list(build_requests(load.calls))
     numbers = iter(range(load.num_requests))
-    # Servers close a connection that nobody used for five seconds: none such must be taken again.
-    limits = httpx.Limits(max_connections=load.concurrency, keepalive_expiry=2)
+    # A connection for each request: none can be taken that the server is about to close.
+    limits = httpx.Limits(max_connections=load.concurrency, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=load.url, timeout=900, limits=limits) as client:
 
         async def keep_asking() -> None:
