@@ -45,7 +45,7 @@ GLOBAL_VIEW_COST = 2.56
 STAGE_MODES = {
     "start": {"start": 1.0},
     "views": {"small": 0.68, "tiny": 0.1, "base": 0.22},
-    "all": {"small": 0.25, "tiny": 0.04, "base": 0.24, "large": 0.05, "gundam": 0.42},
+    "all": {"small": 0.26, "tiny": 0.03, "base": 0.26, "large": 0.04, "gundam": 0.41},
 }
 MAX_SLOT_BYTES = 80_000_000
 
@@ -141,8 +141,8 @@ def padded_page(side: int) -> PageSize:
 
 def cropped_page(rng: random.Random) -> tuple[int, int]:
     kind = rng.random()
-    if kind < 0.5:
-        height = rng.randint(1450, 1900)
+    if kind < 0.52:
+        height = rng.randint(1450, 1900) if kind < 0.38 else rng.randint(900, 1450)
         return int(height * rng.uniform(0.69, 0.79)), height
     if kind < 0.62:
         width = rng.randint(1300, 1800)

@@ -195,6 +195,15 @@ class Corpus:
         """Dots, dashes or stars in a row, as in tables of contents and forms."""
         return self.rng.choice("..--__*=~") * self.rng.randint(3, 24)
 
+    def form_entry(self) -> str:
+        """A label and what is filled in, as on invoices: `Total due: $12.50`, `No. 4711`."""
+        rng = self.rng
+        value = self.number() if rng.random() < 0.7 else self.name(max_words=2)
+        if rng.random() < 0.2:
+            return f"{self.word()[: rng.randint(1, 4)].capitalize()}. {value}"
+        label = " ".join(self.word() for _ in range(rng.randint(1, 3)))
+        return f"{label[:1].upper()}{label[1:]}{rng.choice(':::.')} {value}"
+
     def random_string(self) -> str:
         rng = self.rng
         alphabet = PRINTABLE if rng.random() < 0.6 else string.ascii_letters + string.digits
@@ -227,6 +236,8 @@ class Corpus:
                 yield from (
                     rng.choice(HOSTILE) if rng.random() < 0.5 else self.identifier()
                 ).split()
+            elif style == "forms":
+                yield from self.form_entry().split()
             elif style == "markup":
                 yield from self.markup().split()
             else:
@@ -279,14 +290,14 @@ class Corpus:
         draw = rng.random()
         if draw < 0.07:
             return (word + ",",)
-        if draw < 0.085:
-            return (word + ";",)
-        if draw < 0.11:
+        if draw < 0.09:
+            return (word + rng.choice(";:"),)
+        if draw < 0.115:
             return ("(" + word + ")",)
-        if draw < 0.135:
+        if draw < 0.14:
             opening, closing = CURLY_QUOTES[self.language] if self.is_typographic else '""'
             return (opening + word + closing,)
-        if draw < 0.15:
+        if draw < 0.155:
             return (word, rng.choice("\u2013\u2014") if self.is_typographic else "-")
         return (word,)
 

@@ -13,7 +13,7 @@ JPEG_LUMINANCE = (
     49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
 JPEG_SHARE, FAX_SHARE, INVERTED_SHARE = 0.25, 0.07, 0.06
-BLUR_KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+BLUR_TAPS = {-2: 1 / 16, -1: 4 / 16, 0: 6 / 16, 1: 4 / 16, 2: 1 / 16}
 
 
 def uniform(low: float, high: float, like: Tensor, *shape: int) -> Tensor:
@@ -29,7 +29,7 @@ def damage(ink: Tensor, warp: Tensor) -> Tensor:
     """ink: uint8 (pages, height, width), 255 is ink -> brightness (pages, 1, height, width), 0 is
     ink, 1 is paper."""
     x = ink[:, None].float() / 255
-    grid = functional.affine_grid(warp, list(x.shape), align_corners=False)
+    grid = warp_grid(warp, *x.shape[-2:])
     x = functional.grid_sample(x, grid, mode="bilinear", align_corners=False).clamp(1e-6, 1)
     x = blur(x ** uniform(0.65, 1.5, x))
     y = 1 - x * uniform(0.7, 1.0, x) + shading(x)
@@ -37,18 +37,35 @@ def damage(ink: Tensor, warp: Tensor) -> Tensor:
     return threshold(compress(y.clamp(0, 1)))
 
 
+def warp_grid(warp: Tensor, height: int, width: int) -> Tensor:
+    """As `affine_grid` without aligned corners, at a quarter of its time:
+    (pages, height, width, 2)."""
+    y, x = (
+        (2 * torch.arange(side, device=warp.device, dtype=warp.dtype) + 1) / side - 1
+        for side in (height, width)
+    )
+    across, down, shift = warp[:, None, None].unbind(-1)
+    return across * x[:, None] + (down * y[:, None, None] + shift)
+
+
 def blur(x: Tensor) -> Tensor:
     """Between a slight sharpening and, on some pages, a blur of more than a pixel."""
-    kernel = torch.tensor(BLUR_KERNEL, device=x.device)
+    # As products with banded matrices: convolutions of one channel take four times as long.
+    down, across = (blur_matrix(side, x.device) for side in x.shape[-2:])
 
     def smooth(image: Tensor) -> Tensor:
-        image = functional.conv2d(image, kernel.view(1, 1, 1, 5), padding=(0, 2))
-        return functional.conv2d(image, kernel.view(1, 1, 5, 1), padding=(2, 0))
+        return down @ image @ across
 
     once = smooth(x)
     amount = uniform(-1.2, 1.0, x).clamp(min=-0.25)
     x = torch.where(chosen(0.1, x), smooth(once), x + amount * (once - x))
     return x.clamp(0, 1)
+
+
+def blur_matrix(side: int, device: torch.device) -> Tensor:
+    ones = torch.ones(side, device=device)
+    diagonals = (weight * ones[abs(k) :].diag(k) for k, weight in BLUR_TAPS.items())
+    return torch.stack(list(diagonals)).sum(0)
 
 
 def shading(x: Tensor) -> Tensor:
