@@ -50,7 +50,9 @@ GROUNDED_CATEGORIES = {
 TESSERACT_LANGUAGES = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa"}
 MAX_NEW_TOKENS = {"tiny": 900, "small": 1400, "base": 2600, "large": 2600, "gundam": 4200}
 
+NUM_AT_ONCE = 64
 
+Job = tuple[str, str, str]  # category, mode and prompt
 Measure = Callable[[argparse.Namespace, list[dict[str, Any]]], list[dict[str, Any]]]
 
 
@@ -129,9 +131,9 @@ class Reader:
         return model.image_tokens(global_views, local_views, crop_grid)
 
 
-def jobs(pages: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """Pages by category, mode and prompt."""
-    grouped: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+def jobs(pages: list[dict[str, Any]]) -> dict[Job, list[dict[str, Any]]]:
+    """What each page is asked for."""
+    grouped: dict[Job, list[dict[str, Any]]] = defaultdict(list)
     for page in pages:
         for number, mode in enumerate(page["modes"]):
             grouped[page["category"], mode, "text"].append(page)
@@ -173,12 +175,18 @@ def measure_service(
     options: argparse.Namespace, pages: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Through POST /api/ocr/image of a service that serves the model: what users will get."""
-    rows = []
-    with httpx.Client(base_url=options.url, timeout=1200) as client, ThreadPoolExecutor(16) as pool:
-        for (category, mode, prompt), group in sorted(jobs(pages).items()):
-            began, score = time.time(), Score()
-            paths = [options.pages / page["name"] for page in group]
-            answers = pool.map(partial(ask_service, client, mode=mode, task=TASKS[prompt]), paths)
+    rows, began = [], time.time()
+    with (
+        httpx.Client(base_url=options.url, timeout=1200) as client,
+        ThreadPoolExecutor(NUM_AT_ONCE) as pool,
+    ):
+        # All asked before the first is awaited: a page's answer takes longer than its turn.
+        asked = [
+            (job, group, pool.map(partial(ask_job, client, job, options.pages), group))
+            for job, group in sorted(jobs(pages).items())
+        ]
+        for (category, mode, prompt), group, answers in asked:
+            score = Score()
             for page, answer in zip(group, answers, strict=True):
                 score.add(answer, page, prompt)
             score.seconds = time.time() - began
@@ -187,10 +195,12 @@ def measure_service(
     return rows
 
 
-def ask_service(client: httpx.Client, path: Path, *, mode: str, task: str) -> str:
+def ask_job(client: httpx.Client, job: Job, folder: Path, page: dict[str, Any]) -> str:
     """What the model wrote, tags included."""
-    fields = {"mode": mode, "task": task}
-    answer = client.post("/api/ocr/image", files={"image": path.read_bytes()}, data=fields)
+    _, mode, prompt = job
+    fields = {"mode": mode, "task": TASKS[prompt]}
+    files = {"image": (folder / page["name"]).read_bytes()}
+    answer = client.post("/api/ocr/image", files=files, data=fields)
     answer.raise_for_status()
     return str(answer.json()["raw_text"])
 

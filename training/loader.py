@@ -46,6 +46,11 @@ class Loader:
         for process in self._processes:
             process.terminate()
 
+    @property
+    def buffers(self) -> list[mmap.mmap]:
+        """What the arrays of all batches lie in."""
+        return self._slots
+
     def stage_of(self, index: int) -> str:
         begun = [
             stage

@@ -1,5 +1,7 @@
 """Batches on the training device: their views, and what the network is to write about them."""
 
+import ctypes
+import mmap
 import queue
 import threading
 from collections.abc import Iterator
@@ -60,7 +62,8 @@ def upload(plan: BatchPlan, arrays: BatchArrays, device: torch.device, dtype: to
     # Position p of bos + text predicts text[p].
     positions = row * (length + 1) + column
     ink, labels, warp = (
-        torch.from_numpy(array).to(device) for array in (arrays.ink, arrays.labels, arrays.warp)
+        torch.from_numpy(array).to(device, non_blocking=True)
+        for array in (arrays.ink, arrays.labels, arrays.warp)
     )
     views = make_training_views(ink, labels, warp, plan.resolution, dtype)
     inputs = corrupt(ids.to(device), is_answer.to(device))
@@ -138,10 +141,23 @@ class Prefetcher:
             yield None
             return
         torch.cuda.set_device(self.device)
+        for buffer in self.loader.buffers:
+            page_lock(buffer)
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             yield stream
 
     def _upload(self, index: int) -> Batch:
         with self.loader.batch(index) as (plan, arrays):
-            return upload(plan, arrays, self.device, self.dtype)
+            batch = upload(plan, arrays, self.device, self.dtype)
+            if self.device.type == "cuda":
+                # The next batch is printed over this one as soon as the block is left.
+                torch.cuda.current_stream().synchronize()
+            return batch
+
+
+def page_lock(buffer: mmap.mmap) -> None:
+    """So that the device reads it by itself: a copy through the driver's own buffers holds up
+    every launch of the training thread. Where it cannot be locked, that is how it goes."""
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    torch.cuda.cudart().cudaHostRegister(address, len(buffer), 0)
