@@ -180,7 +180,9 @@ class EngineSettings(_Group):
         "fused", description="SAM's attention on a GPU: by our own kernel, or folded into torch's"
     )
     tower_compiled: bool = Field(False, description="The vision tower by torch.compile, on a GPU")
-    tower_cuda_graphs: bool = Field(False, description="The vision tower in CUDA graphs")
+    tower_cuda_graphs: bool | None = Field(
+        None, description="The vision tower in CUDA graphs; none: on cards of 32 GB and more"
+    )
 
     @property
     def uses_embedded_model(self) -> bool:

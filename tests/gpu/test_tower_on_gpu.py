@@ -59,7 +59,7 @@ def test_half_precision_stays_close_to_float32(encoder, side, dtype, tolerance):
 
 
 @pytest.mark.parametrize("side", [512, 640, 1024, 1280])
-@pytest.mark.parametrize("num_views", [1, 3, 7])
+@pytest.mark.parametrize("num_views", [1, 3, 7, 19])
 @pytest.mark.parametrize(
     "options",
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from folio.config import EngineSettings
 from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
-from folio.engine.planning import Plan
+from folio.engine.planning import Plan, uses_tower_graphs
 from folio.engine.preparation import Preparation, Say, prepare
 from folio.logging import logs_json
 
@@ -78,16 +78,16 @@ def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
         "enforce_eager": bool(settings.enforce_eager),
         # Text is handed over in pieces of this many tokens, each of which wakes the event loop.
         "stream_interval": 32,
-        "additional_config": {"folio_tower": tower_options(settings)},
+        "additional_config": {"folio_tower": tower_options(settings, plan)},
     }
 
 
-def tower_options(settings: EngineSettings) -> dict[str, Any]:
+def tower_options(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
     """The fields of `folio.model.tower.TowerOptions`."""
     return {
         "attention": settings.tower_attention,
         "compiled": settings.tower_compiled,
-        "cuda_graphs": settings.tower_cuda_graphs,
+        "cuda_graphs": uses_tower_graphs(settings, plan.memory.total),
     }
 
 

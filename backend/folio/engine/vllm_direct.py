@@ -35,6 +35,7 @@ from folio.engine.vllm_arguments import (
     no_repeat_ngram_arguments,
     prepare_environment,
 )
+from folio.engine.warm_up import warm_up_rounds
 from folio.errors import EngineNotReadyError, SettingsConflictError, SetUpError
 from folio.telemetry.metrics import Stage, timed
 
@@ -77,6 +78,7 @@ class VllmEngine:
         self._settings = settings
         self._devices = devices
         self._loaded: _Loaded | None = None
+        self._is_warm = False
         self._loading: asyncio.Task[None] | None = None
         self._failure: str | None = None
         self._news: str | None = None
@@ -93,7 +95,7 @@ class VllmEngine:
             return EngineStatus(EngineState.UNHEALTHY, model, self._failure)
         if self._ending is not None:
             return EngineStatus(EngineState.UNHEALTHY, model, STOPPED)
-        if self._loaded is None:
+        if self._loaded is None or not self._is_warm:
             return EngineStatus(EngineState.STARTING, model, self._news)
         if self._loaded.llm.errored:
             return EngineStatus(EngineState.UNHEALTHY, model, DIED)
@@ -109,6 +111,7 @@ class VllmEngine:
         log.info("Loading model %s from %s", self._settings.model_name, self._settings.model)
         try:
             await asyncio.to_thread(self._create)
+            await self._warm_up()
         except SetUpError as error:
             # For the operator, who needs no traceback; whoever started the engine tells it.
             self._failure = error.message
@@ -118,6 +121,18 @@ class VllmEngine:
             log.error("%s", self._failure, exc_info=self._ending is None)
         else:
             log.info("Model %s is ready", self._settings.model_name)
+
+    async def _warm_up(self) -> None:
+        loaded = self._loaded
+        assert loaded is not None, "the model has been loaded"
+        if has_gpu():
+            for requests in warm_up_rounds():
+                await asyncio.gather(*(self._read(loaded, request) for request in requests))
+        self._is_warm = True
+
+    async def _read(self, loaded: _Loaded, request: GenerationRequest) -> None:
+        async for _ in self._generate(loaded, request):
+            pass
 
     def _hear(self, news: str) -> None:
         """Called by the loading thread, which ends here where nobody waits for the model."""
@@ -156,7 +171,13 @@ class VllmEngine:
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
         """Stream the page's text; closing the generator aborts the request in the engine core."""
-        loaded = self._ready()
+        async with aclosing(self._generate(self._ready(), request)) as outputs:
+            async for output in outputs:
+                yield output
+
+    async def _generate(
+        self, loaded: _Loaded, request: GenerationRequest
+    ) -> AsyncGenerator[GenerationOutput, None]:
         with loaded.admission.admit():
             loop = asyncio.get_running_loop()
             with timed(Stage.PREPROCESS):

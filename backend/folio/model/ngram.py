@@ -97,7 +97,7 @@ class TokenRing:
         for token_id in token_ids[first:]:
             self.append([row], [token_id])
 
-    def append(self, rows: Sequence[int], token_ids: Sequence[int]) -> None:
+    def append(self, rows: Sequence[int] | Ints, token_ids: Sequence[int] | Ints) -> None:
         """One more token for each of the rows."""
         equal = self.tokens[rows] == np.asarray(token_ids, dtype=np.int32)[:, None]
         matches = self.matches[rows]

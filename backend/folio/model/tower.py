@@ -3,9 +3,8 @@
 What a GPU gains from is a choice (`TowerOptions`); a CPU runs the plain modules.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Literal, Self
 
 import torch
@@ -15,9 +14,13 @@ from folio.model.deepencoder import DeepEncoder
 
 CONFIG_KEY = "folio_tower"  # in vLLM's additional_config
 VIEW_SIDES = (512, 640, 1024, 1280)
-# Larger batches keep a GPU busy by themselves.
-GRAPH_SIZES = (1, 2, 4, 6, 8)
-MAX_GRAPH_PIXELS = 8 * 1024**2
+# Views at once. Of gundam's two sides as many as a step's batches have, six to an A4 page.
+GRAPH_SIZES = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 30, 36)
+FEW_VIEWS = 4
+MANY_SIDES = (640, 1024)
+MAX_GRAPH_PIXELS = 16 * 1024**2
+# A batch is filled up to the next size where no more than this share of it is for nothing.
+MAX_PADDING = 0.2
 # Of one block's code: two kinds, four sides, one view, some views.
 _MAX_VARIANTS = 32
 
@@ -25,7 +28,7 @@ _MAX_VARIANTS = 32
 @dataclass(frozen=True)
 class TowerOptions:
     """attention: of SAM's global layers, by torch's attention with positions folded in, or by our
-    own kernel. compiled: each block by torch.compile. cuda_graphs: for few views at once."""
+    own kernel. compiled: each block by torch.compile. cuda_graphs: launched in one piece."""
 
     attention: Literal["folded", "fused"] = "fused"
     compiled: bool = False
@@ -95,7 +98,7 @@ class CapturedBatch:
 
 
 class EncoderGraphs:
-    """Replays graphs for few views, padded to the next size; runs the encoder for many."""
+    """Replays graphs, so that the host's part of a batch is one launch for some 600 kernels."""
 
     def __init__(self, encode: Callable[[Tensor], Tensor], device: torch.device) -> None:
         self._encode = encode
@@ -105,17 +108,16 @@ class EncoderGraphs:
 
     def capture_all(self) -> None:
         """The largest first: the smaller ones then fit into its memory."""
-        for side, size in sorted(product(VIEW_SIDES, GRAPH_SIZES), key=_num_pixels, reverse=True):
-            if _num_pixels((side, size)) <= MAX_GRAPH_PIXELS:
-                self._captured[side, size] = self._capture(side, size)
+        batches = [(side, size) for side in VIEW_SIDES for size in graph_sizes(side)]
+        for side, size in sorted(batches, key=_num_pixels, reverse=True):
+            self._captured[side, size] = self._capture(side, size)
 
     def _capture(self, side: int, size: int) -> CapturedBatch:
         views = torch.zeros((size, 3, side, side), dtype=torch.uint8, device=self._device)
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):  # what is made at the first run must not be in the graph
-            for _ in range(2):
-                self._encode(views)
+            self._encode(views)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
@@ -123,14 +125,45 @@ class EncoderGraphs:
         return CapturedBatch(graph, views, tokens)
 
     def __call__(self, views: Tensor) -> Tensor:
-        num_views, side = views.shape[0], views.shape[-1]
-        sizes = (size for size in GRAPH_SIZES if size >= num_views)
-        captured = self._captured.get((side, next(sizes, 0)))
-        if captured is None:
+        side = views.shape[-1]
+        sizes = graph_sizes(side)
+        if not sizes:
             return self._encode(views)
+        pieces = views.split(cut_to_sizes(views.shape[0], sizes))
+        encoded = [self._replay(piece) for piece in pieces]
+        return encoded[0] if len(encoded) == 1 else torch.cat(encoded)
+
+    def _replay(self, views: Tensor) -> Tensor:
+        num_views, side = views.shape[0], views.shape[-1]
+        captured = self._captured[side, next_size(num_views, graph_sizes(side))]
         captured.views[:num_views].copy_(views)
         captured.graph.replay()
         return captured.tokens[:num_views].clone()  # the next replay writes over it
+
+
+def graph_sizes(side: int) -> tuple[int, ...]:
+    """Batches of views of this side that are captured; none where it is no mode's."""
+    if side not in VIEW_SIDES:
+        return ()
+    most = MAX_GRAPH_PIXELS // side**2 if side in MANY_SIDES else FEW_VIEWS
+    return tuple(size for size in GRAPH_SIZES if size <= most)
+
+
+def next_size(num_views: int, sizes: Sequence[int]) -> int:
+    """The smallest that holds them all; the largest where none does."""
+    return next((size for size in sizes if size >= num_views), sizes[-1])
+
+
+def cut_to_sizes(num_views: int, sizes: Sequence[int]) -> list[int]:
+    """Pieces to replay, of which none leaves more than MAX_PADDING of its graph empty."""
+    pieces = []
+    while num_views:
+        size = next_size(num_views, sizes)
+        if size - num_views > MAX_PADDING * size:
+            size = max(size for size in sizes if size <= num_views)
+        pieces.append(min(size, num_views))
+        num_views -= pieces[-1]
+    return pieces
 
 
 def _num_pixels(batch: tuple[int, int]) -> int:

@@ -6,6 +6,7 @@ Nothing here waits for the device: where each token lies is known on the host be
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from folio.model.deepencoder.sequence import image_token_order
 from folio.model.resampling import make_device_views
-from folio.model.transfer import upload
+from folio.model.transfer import upload, upload_all
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, PIXELS_PER_TOKEN, Resolution
 
 # 16 views of 1024 x 1024 at once keep a GPU busy; activations beyond that only cost memory.
@@ -88,7 +89,7 @@ def embed_pages(
     device, each a page as it is, uint8 (height, width, 3), or its global view and its local views.
     """
     stacks = ViewStacks()
-    there = [[upload(pixels, image_newline.device) for pixels in page] for page in pages]
+    there = upload_pages(pages, image_newline.device)
     spans = stack_views(stacks, there, resolutions)
     tokens, starts = stacks.encode(encode, max_pixels=max_pixels)
     everything = torch.cat([*tokens, image_newline[None], view_seperator[None]])
@@ -100,6 +101,11 @@ def embed_pages(
     order = torch.from_numpy(np.concatenate(orders))
     chosen = everything.index_select(0, upload(order, everything.device))
     return list(chosen.split([len(page_order) for page_order in orders]))
+
+
+def upload_pages(pages: Sequence[Sequence[Tensor]], device: torch.device) -> list[list[Tensor]]:
+    tensors = iter(upload_all(chain.from_iterable(pages), device))
+    return [list(islice(tensors, len(page))) for page in pages]
 
 
 def stack_views(

@@ -34,3 +34,13 @@ def test_a_card_is_told_how_to_run_the_tower() -> None:
     arguments = arguments_on(machine(gpu(24)), tower_attention="fused", tower_cuda_graphs=True)
     chosen = TowerOptions.from_config(arguments["additional_config"])
     assert chosen == TowerOptions(attention="fused", compiled=False, cuda_graphs=True)
+
+
+def test_a_large_card_launches_the_tower_as_graphs() -> None:
+    def has_graphs(gigabytes: int, **settings: object) -> bool:
+        config = arguments_on(machine(gpu(gigabytes)), **settings)["additional_config"]
+        return TowerOptions.from_config(config).cuda_graphs
+
+    assert has_graphs(40)
+    assert not has_graphs(24)
+    assert not has_graphs(40, tower_cuda_graphs=False)

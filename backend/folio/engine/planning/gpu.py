@@ -21,6 +21,9 @@ FEW_PAGES = 8
 CONTEXT_BYTES = int(0.6 * GIBIBYTE)
 # Of CUDA graphs for 256 pages at once, in proportion for fewer.
 GRAPH_BYTES = int(0.5 * GIBIBYTE)
+# The vision tower's graphs, of up to 36 views at once; where pages are few, they need it more.
+TOWER_GRAPH_BYTES = 2 * GIBIBYTE
+TOWER_GRAPHS_FROM = 32 * GIBIBYTE
 # Blocks that the allocator holds and cannot use.
 FRAGMENTATION_BYTES = int(0.2 * GIBIBYTE)
 
@@ -90,9 +93,18 @@ def _gpu_memory(draft: Draft) -> Memory:
     reserve = FRAGMENTATION_BYTES + GRAPH_BYTES * num_pages // MAX_PAGES_ON_GPU
     if draft.settings.enforce_eager:
         reserve = FRAGMENTATION_BYTES
+    if uses_tower_graphs(draft.settings, total):
+        reserve += TOWER_GRAPH_BYTES
     return draft.memory(
         total=total, free=free, budget=int(share * total), num_pages=num_pages, reserve=reserve
     )
+
+
+def uses_tower_graphs(settings: EngineSettings, total_bytes: int) -> bool:
+    """On cards with so much memory, unless it is set."""
+    if settings.tower_cuda_graphs is not None:
+        return settings.tower_cuda_graphs
+    return total_bytes >= TOWER_GRAPHS_FROM
 
 
 def _choose_share(settings: EngineSettings, *, total: int, free: int) -> Choice[float]:
