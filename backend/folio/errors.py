@@ -35,16 +35,20 @@ The message of each is for the person who can act on it. `code` is stable: clien
 
 
 class FolioError(Exception):
-    """Base of the tree. `retryable` says whether the same call can succeed later."""
+    """Base of the tree. `retryable` says whether the same call can succeed later.
+
+    values: what the message names, for programs: the problem document has them as members.
+    """
 
     code = "internal_error"
     status = 500
     title = "Internal error"
     retryable = False
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, **values: str | float) -> None:
         super().__init__(message)
         self.message = message
+        self.values = values
 
 
 class InvalidInputError(FolioError):

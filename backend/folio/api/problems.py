@@ -62,5 +62,10 @@ def folio_problem(error: FolioError) -> JSONResponse:
     elif isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = "Bearer"
     return problem_response(
-        error.status, code=error.code, title=error.title, detail=error.message, headers=headers
+        error.status,
+        code=error.code,
+        title=error.title,
+        detail=error.message,
+        headers=headers,
+        **error.values,
     )

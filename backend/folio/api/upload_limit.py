@@ -60,7 +60,8 @@ class UploadLimit:
 async def _refuse(limit: BodyLimit, scope: Scope, receive: Receive, send: Send) -> None:
     error = UploadTooLargeError(
         f"The upload is larger than {limit.max_bytes:,} bytes. "
-        f"Send a smaller file, or raise {limit.setting}."
+        f"Send a smaller file, or raise {limit.setting}.",
+        max_bytes=limit.max_bytes,
     )
     await folio_problem(error)(scope, receive, send)
 

@@ -121,7 +121,9 @@ def sniff_document(head: bytes) -> FileType:
     Raises InvalidInputError (empty), UnsupportedMediaTypeError (anything but PDF and TIFF).
     """
     if not head:
-        raise InvalidInputError("The file is empty. Choose a document and send it again.")
+        raise InvalidInputError(
+            "The file is empty. Choose a document and send it again.", field="pdf"
+        )
     file_type = sniff(head)
     if file_type in (FileType.PDF, FileType.TIFF):
         return file_type

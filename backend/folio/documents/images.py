@@ -110,7 +110,8 @@ def decode_image(data: bytes, limits: ImageLimits | None = None) -> PageImage:
     limits = limits or ImageLimits()
     if len(data) > limits.max_bytes:
         raise UploadTooLargeError(
-            f"The image has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted."
+            f"The image has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted.",
+            max_bytes=limits.max_bytes,
         )
     file_type = sniff_image(data)
     image = _open(data, file_type)
@@ -134,12 +135,18 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
     if max(width, height) > limits.max_side_pixels:
         raise ImageTooLargeError(
             f"The image is {width:,} x {height:,} pixels; no side may be longer than "
-            f"{limits.max_side_pixels:,}. Scale it down, or cut it into pages."
+            f"{limits.max_side_pixels:,}. Scale it down, or cut it into pages.",
+            width=width,
+            height=height,
+            max_side_pixels=limits.max_side_pixels,
         )
     if width * height > limits.max_pixels:
         raise ImageTooLargeError(
             f"The image is {width:,} x {height:,} = {width * height:,} pixels; at most "
-            f"{limits.max_pixels:,} are accepted. Scale it down: 300 dpi is plenty for print."
+            f"{limits.max_pixels:,} are accepted. Scale it down: 300 dpi is plenty for print.",
+            width=width,
+            height=height,
+            max_pixels=limits.max_pixels,
         )
 
 

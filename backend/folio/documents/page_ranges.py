@@ -27,11 +27,11 @@ def parse_page_ranges(text: str) -> tuple[PageRange, ...]:
     Raises InvalidInputError (no range, page 0, a range that runs backwards).
     """
     if len(text) > _MAX_LENGTH:
-        raise InvalidInputError(f"pages is longer than {_MAX_LENGTH:,} characters. Use ranges.")
+        raise _refusal(f"pages is longer than {_MAX_LENGTH:,} characters. Use ranges.")
     parts = [part.strip() for part in text.split(",")]
     ranges = tuple(_parse_range(part) for part in parts if part)
     if not ranges:
-        raise InvalidInputError('pages names no page. Write numbers and ranges: "1-3,7".')
+        raise _refusal('pages names no page. Write numbers and ranges: "1-3,7".')
     return ranges
 
 
@@ -45,7 +45,7 @@ def select_pages(
     """
     for page_range in ranges or ():
         if page_range.last > num_pages:
-            raise InvalidInputError(
+            raise _refusal(
                 f"pages={page_range} asks for page {page_range.last}, but the document ends with "
                 f"page {num_pages}."
             )
@@ -59,18 +59,22 @@ def select_pages(
     return tuple(sorted(selected))
 
 
+def _refusal(message: str) -> InvalidInputError:
+    return InvalidInputError(message, field="pages")
+
+
 def _parse_range(part: str) -> PageRange:
     match = _RANGE.fullmatch(part)
     if match is None:
-        raise InvalidInputError(
+        raise _refusal(
             f'"{part[:40]}" is no page range. Write numbers and ranges, parted by commas: "1-3,7".'
         )
     first = int(match[1])
     last = int(match[2] or match[1])
     if first == 0:
-        raise InvalidInputError(f'pages="{part}" asks for page 0; the first page is page 1.')
+        raise _refusal(f'pages="{part}" asks for page 0; the first page is page 1.')
     if last < first:
-        raise InvalidInputError(
+        raise _refusal(
             f'pages="{part}" runs backwards. Write "{last}-{first}" to read these pages.'
         )
     return PageRange(first, last)

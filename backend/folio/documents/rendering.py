@@ -74,7 +74,10 @@ def check_dpi(dpi: int) -> int:
     if not MIN_DPI <= dpi <= MAX_DPI:
         raise InvalidInputError(
             f"dpi={dpi} is out of range: choose {MIN_DPI} to {MAX_DPI}. {DEFAULT_DPI} is enough "
-            "for ordinary print."
+            "for ordinary print.",
+            field="dpi",
+            min_dpi=MIN_DPI,
+            max_dpi=MAX_DPI,
         )
     return dpi
 

@@ -62,7 +62,9 @@ def sniff_image(data: bytes) -> FileType:
     Raises InvalidInputError (empty file), UnsupportedMediaTypeError (anything else).
     """
     if not data:
-        raise InvalidInputError("The file is empty. Choose an image and send it again.")
+        raise InvalidInputError(
+            "The file is empty. Choose an image and send it again.", field="image"
+        )
     file_type = sniff(data)
     if file_type is FileType.PDF:
         raise UnsupportedMediaTypeError(

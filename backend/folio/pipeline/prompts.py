@@ -76,10 +76,14 @@ def is_grounded(prompt: str) -> bool:
 
 def _require(name: str, value: str | None, task: Task) -> str:
     if value is None or not value.strip():
-        raise InvalidInputError(f"The task {task} needs a {name}. Send one in the field `{name}`.")
+        raise InvalidInputError(
+            f"The task {task} needs a {name}. Send one in the field `{name}`.", field=name
+        )
     if len(value) > MAX_PROMPT_CHARACTERS:
         raise InvalidInputError(
             f"The {name} has {len(value):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are "
-            "accepted. Shorten it."
+            "accepted. Shorten it.",
+            field=name,
+            max_characters=MAX_PROMPT_CHARACTERS,
         )
     return value.strip()

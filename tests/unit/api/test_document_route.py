@@ -108,6 +108,15 @@ async def test_wrong_options_are_refused_at_once(
     assert (await client.get("/api/tasks")).json()["tasks"] == []
 
 
+async def test_what_a_refusal_names_stands_beside_its_words(
+    client: httpx.AsyncClient, pdf: bytes
+) -> None:
+    dpi = (await post(client, pdf, dpi="5")).json()
+    assert (dpi["field"], dpi["min_dpi"], dpi["max_dpi"]) == ("dpi", 36, 600)
+    assert (await post(client, pdf, pages="5-2")).json()["field"] == "pages"
+    assert (await post(client, pdf, task="locate")).json()["field"] == "query"
+
+
 @pytest.mark.parametrize(
     ("data", "status", "code"),
     [
@@ -135,6 +144,7 @@ async def test_documents_have_a_limit_of_their_own(client: httpx.AsyncClient) ->
     assert refused.status_code == 413
     assert refused.json()["code"] == "upload_too_large"
     assert "MAX_DOCUMENT_BYTES" in refused.json()["detail"]
+    assert refused.json()["max_bytes"] == MAX_DOCUMENT_BYTES
 
 
 async def test_a_disk_without_room_for_the_upload_is_not_the_requests_fault(

@@ -96,7 +96,8 @@ async def _read_page(
     except TimeoutError as error:
         raise EngineTimeoutError(
             f"The page was not read within {timeout_seconds:g} s. Try a smaller max_tokens or a "
-            "cheaper mode, or raise REQUEST_TIMEOUT_SECONDS."
+            "cheaper mode, or raise REQUEST_TIMEOUT_SECONDS.",
+            timeout_seconds=timeout_seconds,
         ) from error
 
 
