@@ -1,6 +1,7 @@
 import { render, screen } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { ErrorNotice } from "@/components/ui/ErrorNotice";
+import { I18nProvider } from "@/lib/i18n";
 import { unreachable } from "@/lib/api";
 import { parseProblem } from "@/lib/api/errors";
 
@@ -10,6 +11,20 @@ it("says what the service says to do", () => {
   render(<ErrorNotice error={parseProblem(422, body, null)} />);
   expect(screen.getByRole("alert")).toHaveTextContent("The document is encrypted");
   expect(screen.getByRole("alert")).toHaveTextContent(detail);
+});
+
+it("speaks the user's language, and marks English words as such", () => {
+  window.localStorage.setItem("folio.language", "zh");
+  const body = JSON.stringify({ code: "storage_unavailable", detail: "The disk is full." });
+  render(
+    <I18nProvider>
+      <ErrorNotice error={parseProblem(503, body, "10")} />
+    </I18nProvider>,
+  );
+  expect(screen.getByRole("alert")).toHaveTextContent("请检查服务的磁盘空间");
+  expect(screen.getByRole("alert")).toHaveTextContent("请在 10 秒后重试。");
+  expect(screen.getByText("The disk is full.")).toHaveAttribute("lang", "en");
+  window.localStorage.clear();
 });
 
 it("says how long the service asks to wait", () => {

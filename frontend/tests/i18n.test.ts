@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { formatDuration } from "@/lib/format";
 import { MODES, TASK_STATUSES, TASKS } from "@/lib/api";
 import { en } from "@/lib/i18n/en";
 import { zh } from "@/lib/i18n/zh";
@@ -13,4 +14,9 @@ it("names every mode, task and state in both languages", () => {
 
 it("explains the same errors in both languages", () => {
   expect(Object.keys(zh.errors.titles)).toEqual(Object.keys(en.errors.titles));
+});
+
+it("tells times with each language's units", () => {
+  expect(formatDuration(182_000, en.locale)).toBe("3 min 02 s");
+  expect(formatDuration(182_000, zh.locale)).toBe("3 分 02 秒");
 });

@@ -19,12 +19,14 @@ test.describe("on a phone", () => {
     const id = await endedTask(request, files.path("example.pdf"));
     await page.goto("/");
     await expect(page.getByRole("button", { name: "Take a photo" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Photograph a page" })).toBeVisible();
     await expect(page.locator("input[capture]")).toHaveAttribute("capture", "environment");
     await answerTo(page, () => dropFile(page, EXAMPLE, "image/png"));
     await expect(page.getByRole("heading", { name: "Opening hours" })).toBeVisible();
     for (const path of [null, "/documents", "/tasks", `/tasks/${id}`]) {
       if (path) await page.goto(path);
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      await expect(page.getByText(/drop/i)).toHaveCount(0);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       expect(width).toBeLessThanOrEqual(390);
       await expectNoAxeViolations(page);
@@ -37,7 +39,7 @@ test.describe("in Chinese", () => {
 
   test("the page speaks Chinese, and English when asked to", async ({ page }) => {
     await page.goto("/");
-    await expect(page.getByRole("heading", { name: "放入页面，文字即在旁边" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "拖入一页，文字随即显示在旁边" })).toBeVisible();
     await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
     await expectNoAxeViolations(page);
     await answerTo(page, () => dropFile(page, EXAMPLE, "image/png"));
@@ -48,6 +50,17 @@ test.describe("in Chinese", () => {
     await expect(page.getByRole("heading", { level: 1, name: "Tasks" })).toBeVisible();
     await page.reload();
     await expect(page.getByRole("heading", { level: 1, name: "Tasks" })).toBeVisible();
+  });
+
+  test("errors say in Chinese what to do", async ({ page, files }) => {
+    await page.goto("/documents");
+    await page.getByRole("textbox", { name: "分辨率" }).fill("9");
+    await dropFile(page, files.path("example.pdf"), "application/pdf");
+    await page.getByRole("button", { name: "识别 1 个文档" }).click();
+    await expect(page.getByRole("alert")).toHaveText(
+      "请求有误分辨率有误。请填写 36 到 600 之间的整数。",
+    );
+    await expectNoAxeViolations(page);
   });
 });
 

@@ -43,7 +43,7 @@ test.describe("in Chinese", () => {
 
   test("the reasons of pages are Chinese too", async ({ page, files, request }) => {
     await page.goto(`/tasks/${await endedTask(request, files.path("report.pdf"))}`);
-    const marked = page.getByRole("navigation", { name: "需要查看的页面" });
+    const marked = page.getByRole("navigation", { name: "需要留意的页面" });
     const reasons = [
       [3, "模型无法处理这一页。"],
       [4, "模型曾开始重复，加强防重复限制后读完了这一页。"],

@@ -1,4 +1,5 @@
 import { Notice } from "@/components/ui/Notice";
+import { WordsOf } from "@/components/ui/WordsOf";
 import { useHealth } from "@/lib/api";
 import { useI18n } from "@/lib/i18n";
 import styles from "./HealthBanner.module.css";
@@ -21,7 +22,7 @@ export function HealthBanner() {
       {state === "starting" && <Notice tone="warn">{t.health.startingHelp}</Notice>}
       {state === "unhealthy" && (
         <Notice tone="bad" title={t.health.unhealthyHelp}>
-          {data?.reason ?? ""}
+          <WordsOf own="" original={data?.reason ?? ""} />
         </Notice>
       )}
     </div>

@@ -1,11 +1,15 @@
 /** Times, durations and sizes for people. */
-export function formatDuration(milliseconds: number): string {
+const UNITS = { ms: "ms", s: "s", min: "min", h: "h" };
+const CHINESE_UNITS = { ms: "毫秒", s: "秒", min: "分", h: "小时" };
+
+export function formatDuration(milliseconds: number, locale: string): string {
+  const { ms, s, min, h } = locale.startsWith("zh") ? CHINESE_UNITS : UNITS;
   const seconds = milliseconds / 1000;
-  if (seconds < 1) return `${String(Math.round(milliseconds))} ms`;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 1) return `${String(Math.round(milliseconds))} ${ms}`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} ${s}`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${String(minutes)} min ${pad(Math.floor(seconds % 60))} s`;
-  return `${String(Math.floor(minutes / 60))} h ${pad(minutes % 60)} min`;
+  if (minutes < 60) return `${String(minutes)} ${min} ${pad(Math.floor(seconds % 60))} ${s}`;
+  return `${String(Math.floor(minutes / 60))} ${h} ${pad(minutes % 60)} ${min}`;
 }
 
 export function formatBytes(bytes: number): string {

@@ -26,7 +26,7 @@ export function TaskProgressBar({ task, speed }: { task: Task; speed?: Speed }) 
           <span>{t.task.speed(formatSpeed(speed.pagesPerSecond))}</span>
         )}
         {speed?.etaSeconds != null && speed.etaSeconds > 0 && (
-          <span>{t.task.eta(formatDuration(Math.ceil(speed.etaSeconds) * 1000))}</span>
+          <span>{t.task.eta(formatDuration(Math.ceil(speed.etaSeconds) * 1000, t.locale))}</span>
         )}
       </p>
     </div>

@@ -49,7 +49,7 @@ export function TaskLine({ task, children }: { task: Task; children?: React.Reac
           <span className={styles.error}>{t.task.numFailed(numFailed)}</span>
         )}
         <span>{t.tasks.queuedAt(formatTime(queuedAt, t.locale))}</span>
-        {duration !== null && <span>{t.tasks.took(formatDuration(duration))}</span>}
+        {duration !== null && <span>{t.tasks.took(formatDuration(duration, t.locale))}</span>}
         {task.error && (
           <span className={styles.error}>{errorWords(task.error, t.errors.titles)}</span>
         )}

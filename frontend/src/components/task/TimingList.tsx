@@ -15,7 +15,7 @@ export function TimingList({ timing }: { timing: Timing }) {
       <Entry name={t.timing.started}>{time(timing.started_at)}</Entry>
       <Entry name={t.timing.finished}>{time(timing.finished_at)}</Entry>
       <Entry name={t.timing.duration}>
-        {duration === null ? t.timing.none : formatDuration(duration)}
+        {duration === null ? t.timing.none : formatDuration(duration, t.locale)}
       </Entry>
     </dl>
   );

@@ -1,6 +1,7 @@
 import { Camera, FolderOpen, Upload } from "lucide-react";
 import { useRef, type ReactNode } from "react";
 import { useI18n } from "@/lib/i18n";
+import { useIsTouch } from "@/lib/useIsTouch";
 import { Button } from "./Button";
 import styles from "./DropZone.module.css";
 
@@ -8,6 +9,8 @@ const PASTE_KEY = navigator.userAgent.includes("Mac OS") ? "⌘" : "Ctrl";
 
 interface DropZoneProps {
   label: string;
+  /** Instead of the label where a finger points. */
+  touchLabel: string;
   accept: string;
   /** Whether files hang over the window: they may be let go anywhere. */
   isOver: boolean;
@@ -20,17 +23,21 @@ interface DropZoneProps {
 /** Says where files may be dropped; takes those that are chosen, or just photographed. */
 export function DropZone(props: DropZoneProps) {
   const { t } = useI18n();
+  const isTouch = useIsTouch();
   const { isOver, multiple = false, withCamera = false } = props;
+  const label = isTouch ? props.touchLabel : props.label;
   return (
-    <section className={styles.zone} data-over={isOver || undefined} aria-label={props.label}>
+    <section className={styles.zone} data-over={isOver || undefined} aria-label={label}>
       <Upload aria-hidden className={styles.icon} />
-      <p className={styles.label}>{isOver ? t.drop.release : props.label}</p>
-      <p className={styles.or}>
-        {t.drop.orChoose} <kbd>{PASTE_KEY}</kbd> <kbd>V</kbd>
-      </p>
+      <p className={styles.label}>{isOver ? t.drop.release : label}</p>
+      {!isTouch && (
+        <p className={styles.or}>
+          {t.drop.orChoose} <kbd>{PASTE_KEY}</kbd> <kbd>V</kbd>
+        </p>
+      )}
       <div className={styles.buttons}>
         <FileButton {...props} label={multiple ? t.drop.chooseMany : t.drop.choose} />
-        {withCamera && <FileButton {...props} label={t.drop.camera} isCamera />}
+        {withCamera && isTouch && <FileButton {...props} label={t.drop.camera} isCamera />}
       </div>
       {props.children}
     </section>
@@ -46,7 +53,7 @@ export function FileButton({ label, accept, multiple, onFiles, isCamera }: FileB
   const input = useRef<HTMLInputElement>(null);
   const Icon = isCamera ? Camera : FolderOpen;
   return (
-    <span className={isCamera ? styles.camera : undefined}>
+    <>
       <Button
         look={isCamera ? "plain" : "primary"}
         icon={<Icon aria-hidden />}
@@ -68,6 +75,6 @@ export function FileButton({ label, accept, multiple, onFiles, isCamera }: FileB
           if (files.length > 0) onFiles(files);
         }}
       />
-    </span>
+    </>
   );
 }

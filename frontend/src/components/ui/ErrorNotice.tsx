@@ -1,14 +1,16 @@
 import { RotateCw } from "lucide-react";
 import { toApiError } from "@/lib/api";
+import { errorWords } from "@/lib/errorWords";
 import { useI18n } from "@/lib/i18n";
 import { Button } from "./Button";
 import { Notice } from "./Notice";
+import { WordsOf } from "./WordsOf";
 
-/** An error in the user's language, with the service's own words on what to do. */
+/** An error and what to do about it. */
 export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const { t } = useI18n();
-  const { code, detail, isUnreachable, retryAfterSeconds } = toApiError(error);
-  const help = isUnreachable ? t.errors.unreachableHelp : detail;
+  const problem = toApiError(error);
+  const { code, retryAfterSeconds } = problem;
   return (
     <Notice
       tone="bad"
@@ -21,7 +23,7 @@ export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () =
         )
       }
     >
-      {help}
+      <WordsOf {...errorWords(problem, t)} />
       {retryAfterSeconds !== null && <> {t.errors.retryIn(retryAfterSeconds)}</>}
     </Notice>
   );

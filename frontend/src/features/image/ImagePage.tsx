@@ -10,6 +10,7 @@ import { DEFAULT_OPTIONS, isComplete, type ReadingOptions } from "@/lib/api";
 import { isDocument } from "@/lib/files";
 import { useI18n } from "@/lib/i18n";
 import { incomingFiles, useIncomingFiles } from "@/lib/incoming";
+import { useIsTouch } from "@/lib/useIsTouch";
 import { useTitle } from "@/lib/useTitle";
 import styles from "./ImagePage.module.css";
 import { ReadingPanes } from "./ReadingPanes";
@@ -25,6 +26,7 @@ export function ImagePage() {
   const [numLeftOut, setNumLeftOut] = useState(0);
   const reading = useReading();
   const navigate = useNavigate();
+  const isTouch = useIsTouch();
   useTitle(t.title.image);
 
   const { read } = reading;
@@ -44,7 +46,7 @@ export function ImagePage() {
     <div className={styles.page} data-open={picture !== null || undefined}>
       {!picture && (
         <div className={styles.intro}>
-          <h1>{t.image.heading}</h1>
+          <h1>{isTouch ? t.image.headingTouch : t.image.heading}</h1>
           <p>{t.image.help}</p>
         </div>
       )}
@@ -102,6 +104,7 @@ export function ImagePage() {
       ) : (
         <DropZone
           label={t.image.dropZone}
+          touchLabel={t.image.dropZoneTouch}
           accept={ACCEPTED}
           isOver={isOver}
           withCamera

@@ -64,6 +64,7 @@ export function DocumentsPage() {
       </OptionsFields>
       <DropZone
         label={t.documents.dropZone}
+        touchLabel={t.documents.dropZoneTouch}
         accept={ACCEPTED}
         isOver={isOver}
         multiple

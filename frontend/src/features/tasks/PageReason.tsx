@@ -1,24 +1,16 @@
 import { Notice } from "@/components/ui/Notice";
+import { WordsOf } from "@/components/ui/WordsOf";
 import type { Page } from "@/lib/api";
+import type { Words } from "@/lib/errorWords";
 import { useI18n, type Dictionary } from "@/lib/i18n";
-import styles from "./PageReason.module.css";
 
 /** Why a page did not simply go well, in the user's language. */
 export function PageReason({ page }: { page: Page }) {
-  const { t, language } = useI18n();
+  const { t } = useI18n();
   if (!page.reason) return null;
-  const words = reasonWords(page, t);
   return (
     <Notice tone={page.status === "failed" ? "bad" : "warn"}>
-      {words.own}
-      {words.original && (
-        <span
-          className={words.own ? styles.original : undefined}
-          lang={language === "en" ? undefined : "en"}
-        >
-          {words.original}
-        </span>
-      )}
+      <WordsOf {...reasonWords(page, t)} />
     </Notice>
   );
 }
@@ -27,7 +19,7 @@ export function PageReason({ page }: { page: Page }) {
  * The service's words are English, its codes are everybody's. `original` stands where a code does not
  * say all: what a renderer complained of, or an error's message.
  */
-export function reasonWords(page: Page, t: Dictionary): { own: string; original: string } {
+export function reasonWords(page: Page, t: Dictionary): Words {
   const { reason_code: code, reason, mode } = page;
   const original = reason ?? "";
   if (t.locale === "en" || !code) return { own: "", original };

@@ -1,7 +1,9 @@
 import { Link, useNavigate, useParams } from "react-router";
 import { ErrorNotice } from "@/components/ui/ErrorNotice";
 import { Notice } from "@/components/ui/Notice";
+import { WordsOf } from "@/components/ui/WordsOf";
 import { toApiError, useWatchedTask, type Task } from "@/lib/api";
+import { errorWords } from "@/lib/errorWords";
 import { useI18n } from "@/lib/i18n";
 import { useTitle } from "@/lib/useTitle";
 import { DocumentReader } from "./DocumentReader";
@@ -56,8 +58,8 @@ function TaskFailure({ task }: { task: Task }) {
   const isOfAPage = pageNumber !== null && task.kind === "pdf";
   return (
     <div className={styles.failure}>
-      <Notice tone="bad" title={isOfAPage ? `${t.task.page(pageNumber)}: ${title}` : title}>
-        {message}
+      <Notice tone="bad" title={isOfAPage ? t.task.ofPage(pageNumber, title) : title}>
+        <WordsOf {...errorWords({ code, detail: message }, t)} />
       </Notice>
     </div>
   );

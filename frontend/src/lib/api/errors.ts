@@ -7,6 +7,8 @@ export class ApiError extends Error {
     readonly detail: string,
     readonly status: number,
     readonly retryAfterSeconds: number | null = null,
+    /** What the detail names, by the answer's members. */
+    readonly values: Readonly<Record<string, unknown>> = {},
   ) {
     super(detail);
     this.name = "ApiError";
@@ -38,14 +40,20 @@ export function parseProblem(status: number, body: string, retryAfter: string | 
   const seconds = retryAfter === null ? Number.NaN : Number(retryAfter);
   const wait = Number.isFinite(seconds) ? seconds : null;
   try {
-    const problem = JSON.parse(body) as { code?: unknown; detail?: unknown };
-    if (typeof problem.code === "string" && typeof problem.detail === "string") {
-      return new ApiError(problem.code, problem.detail, status, wait);
+    const problem = JSON.parse(body) as Record<string, unknown>;
+    if (typeof problem["code"] === "string" && typeof problem["detail"] === "string") {
+      return new ApiError(problem["code"], problem["detail"], status, wait, problem);
     }
   } catch {
     // Not JSON: told by the status below.
   }
-  return [502, 503, 504].includes(status)
-    ? new ApiError(UNREACHABLE, "", status, wait)
-    : new ApiError(`http_${String(status)}`, "", status, wait);
+  return new ApiError(PROXY_CODES[status] ?? `http_${String(status)}`, "", status, wait);
 }
+
+/** What a proxy's own error page stands for. */
+const PROXY_CODES: Readonly<Record<number, string>> = {
+  413: "upload_too_large",
+  502: UNREACHABLE,
+  503: UNREACHABLE,
+  504: UNREACHABLE,
+};

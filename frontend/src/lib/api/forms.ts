@@ -39,9 +39,14 @@ export function imageForm(file: File, options: ReadingOptions): FormData {
 
 export function documentForm(file: File, options: DocumentOptions): FormData {
   const form = withReading(fileForm("pdf", file), options);
-  if (options.pages.trim()) form.set("pages", options.pages.trim());
+  if (options.pages.trim()) form.set("pages", plainRanges(options.pages));
   if (options.dpi.trim()) form.set("dpi", options.dpi.trim());
   return form;
+}
+
+/** With ASCII's signs, whatever the keyboard: "1－3，7" -> "1-3,7". */
+function plainRanges(pages: string): string {
+  return pages.trim().normalize("NFKC").replaceAll("、", ",").replaceAll(/[–—]/g, "-");
 }
 
 function fileForm(field: string, file: File): FormData {

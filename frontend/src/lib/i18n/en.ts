@@ -63,7 +63,7 @@ export const en = {
     choose: "Choose a file",
     chooseMany: "Choose files",
     camera: "Take a photo",
-    release: "Let go to read",
+    release: "Let go to add",
     emptyFolder: (names: readonly string[]) => `Nothing to read in ${names.join(", ")}`,
     emptyFolderHelp: "Of a folder, PDF, TIFF and picture files are taken. Drop one that has some.",
     hide: "Hide",
@@ -71,7 +71,9 @@ export const en = {
   image: {
     heading: "Drop a page, see its text beside it",
     help: "JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF. It is read at once, with these options.",
+    headingTouch: "Photograph a page, read its text",
     dropZone: "Drop an image here",
+    dropZoneTouch: "Take a photo of a page, or choose a picture",
     picture: "Picture",
     result: "Result",
     newPicture: "New picture",
@@ -134,6 +136,7 @@ export const en = {
     heading: "Turn documents into text",
     help: "PDF, or TIFF with several pages. One or many, up to 2,000 pages each.",
     dropZone: "Drop documents here",
+    dropZoneTouch: "Choose documents to read",
     chosen: "Documents",
     start: (n: number) => `Read ${count(n, "document", "documents")}`,
     remove: (name: string) => `Remove ${name}`,
@@ -202,6 +205,7 @@ export const en = {
     notFoundTitle: "There is no such task",
     notFoundHelp: "It may have been deleted, or kept longer than results are. Check the id.",
     allTasks: "All tasks",
+    ofPage: (n: number, what: string) => `Page ${String(n)}: ${what}`,
     reader: "Pages of the document",
     pageText: (n: number) => `Text of page ${String(n)}`,
   },
@@ -224,7 +228,6 @@ export const en = {
     retry: "Try again",
     retryIn: (seconds: number) => `The service asks to wait ${String(seconds)} s.`,
     fallback: "Something went wrong.",
-    unreachableHelp: "Check that the service runs, then try again.",
     titles: {
       unreachable: "The service cannot be reached",
       invalid_input: "The request is not right",
@@ -244,11 +247,20 @@ export const en = {
       all_pages_failed: "No page could be read",
       task_not_found: "There is no such task",
       task_not_finished: "The task is not finished",
+      task_already_finished: "The task has ended",
       storage_unavailable: "The service cannot store files",
       stored_file_not_found: "The file is gone",
       request_canceled: "The request was cancelled",
       internal_error: "Something went wrong inside the service",
       page_error: "Something went wrong in this page",
     } as Readonly<Record<string, string>>,
+    /** What to do, by code. Mostly none here: the service's own words are English. */
+    help: {
+      unreachable: () => "Check that the service runs, then try again.",
+      upload_too_large: ({ detail }) =>
+        detail ? "" : "A server in between takes no file of this size. Send a smaller one.",
+    } as Readonly<Record<string, (values: Readonly<Record<string, unknown>>) => string>>,
+    /** As help, where the service's words follow. */
+    hints: {} as Readonly<Record<string, string>>,
   },
 };
