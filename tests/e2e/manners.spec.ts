@@ -9,7 +9,7 @@ import {
 } from "./browser";
 
 test.describe("on a phone", () => {
-  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
 
   test("nothing is wider than the window, and the camera is offered", async ({
     page,
@@ -28,7 +28,7 @@ test.describe("on a phone", () => {
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
       await expect(page.getByText(/drop/i)).toHaveCount(0);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      expect(width).toBeLessThanOrEqual(390);
+      expect(width).toBeLessThanOrEqual(360);
       await expectNoAxeViolations(page);
     }
   });

@@ -1,18 +1,14 @@
-import { lazy, memo, Suspense } from "react";
+import { memo } from "react";
 import { hasFormulas } from "./formulas";
 import styles from "./Markdown.module.css";
-
-const PlainMarkdown = lazy(() => import("./PlainMarkdown"));
-const MathMarkdown = lazy(() => import("./MathMarkdown"));
+import { useTypesetter } from "./typesetter";
 
 /** The model's Markdown, typeset. Until the typesetter is loaded the text stands as it is. */
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
-  const View = hasFormulas(text) ? MathMarkdown : PlainMarkdown;
+  const View = useTypesetter(hasFormulas(text));
   return (
     <div className={styles.markdown}>
-      <Suspense fallback={<p className={styles.plain}>{text}</p>}>
-        <View text={text} />
-      </Suspense>
+      {View ? <View text={text} /> : <p className={styles.plain}>{text}</p>}
     </div>
   );
 });

@@ -1,4 +1,5 @@
-import { useCallback, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { preloadTypesetter } from "@/components/page/typesetter";
 import { PagePicture, ratioStyle } from "@/components/page/PagePicture";
 import { useHighlight } from "@/components/page/useHighlight";
 import { Notice } from "@/components/ui/Notice";
@@ -22,6 +23,7 @@ export function ReadingPanes({ picture, reading, onRetry }: ReadingPanesProps) {
   const text = useRef<HTMLElement>(null);
   const { result, isReading } = reading;
   const shown = isReading ? undefined : result;
+  useEffect(preloadTypesetter, []);
   const src = isBroken ? null : picture.url;
 
   const pick = useCallback((index: number) => {

@@ -1,4 +1,6 @@
+import { useEffect } from "react";
 import { Link, useNavigate, useParams } from "react-router";
+import { preloadTypesetter } from "@/components/page/typesetter";
 import { ErrorNotice } from "@/components/ui/ErrorNotice";
 import { Notice } from "@/components/ui/Notice";
 import { WordsOf } from "@/components/ui/WordsOf";
@@ -22,6 +24,7 @@ function TaskView({ taskId }: { taskId: string }) {
   const navigate = useNavigate();
   const { data: task, error, speed, refetch } = useWatchedTask(taskId);
   useTitle(task ? titleOf(task) : t.title.tasks);
+  useEffect(preloadTypesetter, []);
 
   if (error && toApiError(error).code === "task_not_found") return <NoSuchTask />;
   if (!task) {

@@ -94,7 +94,7 @@ export const zh: Dictionary = {
     empty: "没有识别出内容：模型在图片中没有发现文字。",
   },
   result: {
-    tabs: { reading: "阅读", text: "纯文本", raw: "原始输出", json: "JSON" },
+    tabs: { reading: "阅读", text: "文本", raw: "原始输出", json: "JSON" },
     tabList: "结果显示方式",
     copy: "复制",
     copied: "已复制",
