@@ -187,7 +187,8 @@ class EngineFailedError(EngineError):
 
 
 class SetUpError(FolioError):
-    """The engine cannot start before somebody mends something: trying again does not help."""
+    """The engine cannot start before somebody mends something: where it is not `retryable`, trying
+    again does not help."""
 
     status = 503
 
@@ -200,10 +201,11 @@ class ModelFilesError(SetUpError):
 
 
 class ModelDownloadError(SetUpError):
-    """The model could not be brought from its hub."""
+    """The model could not be brought from its hub, which may be back in a minute."""
 
     code = "model_download"
     title = "Model download"
+    retryable = True
 
 
 class SettingsConflictError(SetUpError):

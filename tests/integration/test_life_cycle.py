@@ -26,10 +26,8 @@ def post(service: Service, **fields: str) -> httpx.Response:
     )
 
 
-def test_a_failed_load_says_why_is_tried_again_and_ends_the_process(tmp_path: Path) -> None:
-    with running_service(
-        tmp_path, MODEL_PATH=str(tmp_path / "nowhere"), ENGINE_MAX_FAILED_STARTS="3"
-    ) as service:
+def test_a_set_up_that_cannot_work_says_why_and_ends_the_process(tmp_path: Path) -> None:
+    with running_service(tmp_path, MODEL_PATH=str(tmp_path / "nowhere")) as service:
         answer = service.wait_for_status("unhealthy")
         assert "nowhere" in answer["reason"]
         assert not answer["model_loaded"]
@@ -37,7 +35,8 @@ def test_a_failed_load_says_why_is_tried_again_and_ends_the_process(tmp_path: Pa
         assert page.status_code == 503
         assert page.json()["code"] == "engine_not_ready"
         assert service.process.wait(120) == 1
-    assert "given up after 3 starts" in service.log()
+    assert "mend it, then start Folio anew" in service.log()
+    assert service.log().count("Loading model") == 1
 
 
 def test_a_wrong_setting_ends_the_start_with_its_name(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _DRAIN_LOOK_SECONDS = 0.1
 _ANSWER_SECONDS = 3
+_LAST_WORDS_SECONDS = 5.0
 
 
 def serve() -> None:
@@ -47,11 +48,13 @@ def serve() -> None:
 
 class ServiceServer(uvicorn.Server):
     """Ends in order: takes nothing new in, lets what runs end, hands back what does not, and only
-    then closes its sockets. Ends by itself when the engine is given up."""
+    then closes its sockets. Ends by itself when the engine is given up, once /health has had some
+    seconds to say why."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
+        self._lost_at: float | None = None
 
     @property
     def has_lost_engine(self) -> bool:
@@ -59,7 +62,14 @@ class ServiceServer(uvicorn.Server):
         return engine.status.is_given_up
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self.has_lost_engine
+        return await super().on_tick(counter) or self._has_said_why()
+
+    def _has_said_why(self) -> bool:
+        if not self.has_lost_engine:
+            return False
+        now = time.monotonic()
+        self._lost_at = self._lost_at or now
+        return now - self._lost_at >= _LAST_WORDS_SECONDS
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = time.monotonic() + (self.config.timeout_graceful_shutdown or 0)

@@ -63,13 +63,15 @@ class EngineState(StrEnum):
 class EngineStatus:
     """The engine's state, the model it serves, when unhealthy why, and how busy it is.
 
-    `is_given_up`: it will not get well by itself, and whoever runs it had better end the process.
+    `needs_mending`: it cannot start before somebody mends its set-up. `is_given_up`: it will not
+    get well by itself, and whoever runs it had better end the process.
     """
 
     state: EngineState
     model: str
     reason: str | None = None
     num_requests: int = 0
+    needs_mending: bool = False
     is_given_up: bool = False
 
 

@@ -15,7 +15,7 @@ from folio.engine.base import (
     GenerationOutput,
     GenerationRequest,
 )
-from folio.errors import EngineNotReadyError, FolioError
+from folio.errors import EngineNotReadyError, FolioError, SetUpError
 
 Answer = str | Callable[[GenerationRequest], str]
 Ending = FinishReason | Callable[[GenerationRequest], FinishReason]
@@ -49,6 +49,7 @@ class FakeEngine:
     aborted: list[str] = field(default_factory=list, init=False)
     state: EngineState = field(default=EngineState.STARTING, init=False)
     reason: str | None = field(default=None, init=False)
+    needs_mending: bool = field(default=False, init=False)
     _turns: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -61,11 +62,20 @@ class FakeEngine:
 
     @property
     def status(self) -> EngineStatus:
-        return EngineStatus(self.state, self.model, self.reason, self.num_running)
+        return EngineStatus(
+            self.state,
+            self.model,
+            self.reason,
+            self.num_running,
+            needs_mending=self.needs_mending,
+        )
 
     async def start(self) -> None:
         await asyncio.sleep(self.start_seconds)
         if self.start_error is not None:
+            self.needs_mending = (
+                isinstance(self.start_error, SetUpError) and not self.start_error.retryable
+            )
             self.die(str(self.start_error))
             return
         self.state, self.reason = EngineState.HEALTHY, None

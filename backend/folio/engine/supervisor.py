@@ -57,7 +57,7 @@ class Supervisor:
 
     `trouble` says in words why it is of no use now; None while it first loads and when it is well.
     `is_over`: there will be no other one, by stop() or, with `has_given_up`, after too many
-    failures. `was_well`: some engine was, once.
+    failures or one that nothing but mending helps. `was_well`: some engine was, once.
     """
 
     def __init__(self, make_engine: Callable[[], MortalEngine], policy: RestartPolicy) -> None:
@@ -111,8 +111,9 @@ class Supervisor:
             reason, was_good = await self._live()
             num_failures = 0 if was_good else num_failures + 1
             self.trouble = f"{reason} It is being started again."
+            why_no_other = self._why_no_other(num_failures)
             await self.engine.stop()
-            if num_failures >= self._policy.max_failed_starts:
+            if why_no_other:
                 break
             pause_seconds = self._policy.pause_seconds(num_failures)
             log.error("%s It is started again in %g s", reason, pause_seconds)
@@ -120,8 +121,16 @@ class Supervisor:
             await asyncio.sleep(pause_seconds)
             self.engine = self._make_engine()
         self.has_given_up = True
-        self.trouble = f"{reason} It is given up after {num_failures} starts that came to nothing."
+        self.trouble = f"{reason} {why_no_other}"
         log.critical("%s", self.trouble)
+
+    def _why_no_other(self, num_failures: int) -> str | None:
+        """A set-up that worked once is tried again: what a dead engine held may not be free yet."""
+        if self.engine.status.needs_mending and not self.was_well:
+            return "Folio does not try again by itself: mend it, then start Folio anew."
+        if num_failures >= self._policy.max_failed_starts:
+            return f"It is given up after {num_failures} starts that came to nothing."
+        return None
 
     async def _live(self) -> tuple[str, bool]:
         """One engine's life: why it ended, and whether it was worth its start."""

@@ -81,6 +81,7 @@ class VllmEngine:
         self._is_warm = False
         self._loading: asyncio.Task[None] | None = None
         self._failure: str | None = None
+        self._needs_mending = False
         self._news: str | None = None
         self._ending: asyncio.Task[None] | None = None
         self._lifeline = Lifeline()
@@ -92,7 +93,9 @@ class VllmEngine:
         """Asked of vLLM at each call: the death of the engine core shows at once."""
         model = self._settings.model_name
         if self._failure:
-            return EngineStatus(EngineState.UNHEALTHY, model, self._failure)
+            return EngineStatus(
+                EngineState.UNHEALTHY, model, self._failure, needs_mending=self._needs_mending
+            )
         if self._ending is not None:
             return EngineStatus(EngineState.UNHEALTHY, model, STOPPED)
         if self._loaded is None or not self._is_warm:
@@ -114,7 +117,7 @@ class VllmEngine:
             await self._warm_up()
         except SetUpError as error:
             # For the operator, who needs no traceback; whoever started the engine tells it.
-            self._failure = error.message
+            self._failure, self._needs_mending = error.message, not error.retryable
         except Exception as error:
             # vLLM raises anything here: a bad path, too little memory, a dead child process.
             self._failure = f"The model did not load: {error}"

@@ -12,7 +12,13 @@ from folio.engine import EngineState, GenerationOutput, GenerationRequest
 from folio.engine.fake import FakeEngine
 from folio.engine.supervised import MAX_LOSSES, SupervisedEngine
 from folio.engine.supervisor import RestartPolicy
-from folio.errors import EngineFailedError, EngineNotReadyError, EngineOverloadedError
+from folio.errors import (
+    EngineFailedError,
+    EngineNotReadyError,
+    EngineOverloadedError,
+    ModelDownloadError,
+    SettingsConflictError,
+)
 from folio.preprocessing.resolution import Mode, resolve
 from tests.programs import eventually
 
@@ -133,6 +139,40 @@ async def test_starts_that_fail_are_given_up_after_a_bounded_number(
     assert "no memory" in (engine.status.reason or "")
     # The one that was killed came to nothing as well: it had read no page.
     assert len(engines.made) == QUICK.max_failed_starts
+
+
+async def test_a_set_up_that_cannot_work_is_given_up_at_once(engines: Engines) -> None:
+    engines.make = lambda: FakeEngine(start_error=SettingsConflictError("Set DTYPE to auto."))
+    engine = SupervisedEngine(engines, QUICK)
+    await engine.start()
+    assert engine.status.is_given_up
+    reason = (
+        "Set DTYPE to auto. Folio does not try again by itself: mend it, then start Folio anew."
+    )
+    assert engine.status.reason == reason
+    with pytest.raises(EngineNotReadyError, match="mend it"):
+        await read(engine)
+    assert len(engines.made) == 1
+
+
+async def test_a_hub_that_is_away_may_be_back(engines: Engines) -> None:
+    engines.make = lambda: FakeEngine(start_error=ModelDownloadError("The hub is away."))
+    engine = SupervisedEngine(engines, QUICK)
+    await engine.start()
+    engines.make = lambda: FakeEngine(answer=ANSWER)
+    await eventually(lambda: engine.status.state is EngineState.HEALTHY)
+    await engine.stop()
+
+
+async def test_a_set_up_that_worked_once_is_tried_again(
+    engine: SupervisedEngine, engines: Engines
+) -> None:
+    full = SettingsConflictError("Another program holds the card's memory.")
+    engines.make = lambda: FakeEngine(start_error=full)
+    engines.present.die("It was killed.")
+    await eventually(lambda: len(engines.made) == 2)
+    engines.make = lambda: FakeEngine(answer=ANSWER)
+    await eventually(lambda: engine.status.state is EngineState.HEALTHY)
 
 
 async def test_an_engine_that_reads_a_page_before_it_dies_counts_as_well(
