@@ -9,12 +9,14 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import pytest_asyncio
+from prometheus_client import generate_latest
 
 from folio.config import EngineSettings
 from folio.engine import EngineState, GenerationOutput, GenerationRequest, NoRepeatNgram
 from folio.engine.vllm_direct import VllmEngine
 from folio.errors import InvalidInputError
 from folio.preprocessing.resolution import Mode, resolve
+from tests.metrics import Samples
 from tests.pages import TEXT, print_page
 
 pytestmark = [
@@ -94,3 +96,17 @@ async def test_a_prompt_that_leaves_no_room_is_refused(engine: VllmEngine) -> No
     with pytest.raises(InvalidInputError, match="horten"):
         await read(engine, request_for(list(TEXT), prompt=prompt))
     assert engine.status.state is EngineState.HEALTHY
+
+
+async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) -> None:
+    other = VllmEngine(EngineSettings(), index=1)
+    await other.start()
+    try:
+        for each in (engine, other):
+            await read(each, request_for(TEXT))
+        samples = Samples.parse(generate_latest().decode())
+    finally:
+        await other.stop()
+    for index in (0, 1):
+        labels = f'engine="{index}",model_name="folio-nano"'
+        assert samples[f"vllm:generation_tokens_total{{{labels}}}"] > 0

@@ -77,12 +77,12 @@ def make_engine(settings: EngineSettings) -> OcrEngine:
     if settings.data_parallel_size == 1:
         return SupervisedEngine(lambda: VllmEngine(settings), policy)
 
-    def make_replica(devices: str) -> OcrEngine:
-        return SupervisedEngine(lambda: VllmEngine(settings, devices=devices), policy)
+    def make_replica(index: int, devices: str) -> OcrEngine:
+        return SupervisedEngine(lambda: VllmEngine(settings, devices=devices, index=index), policy)
 
     num_devices = settings.tensor_parallel_size or 1
     shares = share_out_devices(settings.data_parallel_size, num_devices)
-    return ReplicatedEngine([make_replica(devices) for devices in shares])
+    return ReplicatedEngine([make_replica(*share) for share in enumerate(shares)])
 
 
 async def end_watches(app: FastAPI) -> None:

@@ -14,7 +14,8 @@ class _Schema(BaseModel):
 
 
 class HealthResponse(_Schema):
-    """`reason` says why the status is unhealthy; `model_note` what the embedded model is."""
+    """`reason` says why the status is unhealthy, or of which of several engines that is so while
+    the others read; `engines` is the state of each; `model_note` what the embedded model is."""
 
     status: Literal["healthy", "starting", "unhealthy"]
     model_loaded: bool
@@ -23,6 +24,7 @@ class HealthResponse(_Schema):
     model_note: str | None = None
     version: str
     reason: str | None = None
+    engines: list[Literal["healthy", "starting", "unhealthy"]] | None = None
     requests_in_progress: int
 
 

@@ -64,7 +64,9 @@ class EngineStatus:
     """The engine's state, the model it serves, when unhealthy why, and how busy it is.
 
     `needs_mending`: it cannot start before somebody mends its set-up. `is_given_up`: it will not
-    get well by itself, and whoever runs it had better end the process.
+    get well by itself, and whoever runs it had better end the process. `engines`: the state of
+    each, where they are several: together healthy as long as one is, with a `reason` where another
+    is not.
     """
 
     state: EngineState
@@ -73,6 +75,7 @@ class EngineStatus:
     num_requests: int = 0
     needs_mending: bool = False
     is_given_up: bool = False
+    engines: tuple[EngineState, ...] = ()
 
 
 class OcrEngine(Protocol):

@@ -33,13 +33,14 @@ class ReplicatedEngine:
     def status(self) -> EngineStatus:
         statuses = [engine.status for engine in self._engines]
         best = min(statuses, key=lambda status: _BEST_FIRST.index(status.state))
-        reasons = [status.reason for status in statuses if status.reason]
         return EngineStatus(
             best.state,
             best.model,
-            reason=None if best.state is EngineState.HEALTHY else " ".join(reasons) or None,
+            reason=_describe(statuses),
             num_requests=sum(status.num_requests for status in statuses),
+            # While one of them reads, an end of the process would take it along.
             is_given_up=all(status.is_given_up for status in statuses),
+            engines=tuple(status.state for status in statuses),
         )
 
     async def start(self) -> None:
@@ -69,6 +70,19 @@ class ReplicatedEngine:
 
 
 _BEST_FIRST = (EngineState.HEALTHY, EngineState.STARTING, EngineState.UNHEALTHY)
+
+
+def _describe(statuses: Sequence[EngineStatus]) -> str | None:
+    """How many are healthy, and why each other one is not. None where all are."""
+    others = [
+        f"Engine {index}: {status.reason or f'It is {status.state}.'}"
+        for index, status in enumerate(statuses)
+        if status.state is not EngineState.HEALTHY
+    ]
+    if not others:
+        return None
+    num_healthy = len(statuses) - len(others)
+    return f"{num_healthy} of {len(statuses)} engines are healthy. {' '.join(others)}"
 
 
 def share_out_devices(num_replicas: int, devices_per_replica: int) -> list[str]:

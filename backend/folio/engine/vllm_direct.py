@@ -35,6 +35,7 @@ from folio.engine.vllm_arguments import (
     no_repeat_ngram_arguments,
     prepare_environment,
 )
+from folio.engine.vllm_metrics import stat_logger
 from folio.engine.warm_up import warm_up_rounds
 from folio.errors import EngineNotReadyError, SettingsConflictError, SetUpError
 from folio.telemetry.metrics import Stage, timed
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from vllm.inputs.engine import MultiModalInput
     from vllm.sampling_params import SamplingParams
     from vllm.v1.engine.async_llm import AsyncLLM
+    from vllm.v1.metrics.loggers import StatLoggerFactory
 
     from folio.model.inputs import Tokenizer
 
@@ -72,10 +74,14 @@ class VllmEngine:
     """One embedded vLLM engine. `start` loads the model, `generate` reads pages, `stop` ends it.
 
     devices: the cards it may use, as CUDA_VISIBLE_DEVICES names them; None: those that we may.
+    index: of several engines, for the label `engine` of vLLM's metrics.
     """
 
-    def __init__(self, settings: EngineSettings, *, devices: str | None = None) -> None:
+    def __init__(
+        self, settings: EngineSettings, *, devices: str | None = None, index: int = 0
+    ) -> None:
         self._settings = settings
+        self._index = index
         self._devices = devices
         self._loaded: _Loaded | None = None
         self._is_warm = False
@@ -166,11 +172,17 @@ class VllmEngine:
             watch_gpus()
         num_parallel = arguments["max_num_seqs"]
         self._loaded = _Loaded(
-            llm=AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)),
+            llm=AsyncLLM.from_engine_args(
+                AsyncEngineArgs(**arguments), stat_loggers=self._stat_loggers()
+            ),
             admission=Admission(num_parallel + self._settings.max_queued_requests, num_parallel),
             groups=PageGroups(self._settings.page_group_size if has_gpu() else 1),
             max_model_len=arguments["max_model_len"],
         )
+
+    def _stat_loggers(self) -> "list[StatLoggerFactory]":
+        """None where nothing is to be counted: vLLM would begin to, for a logger's sake."""
+        return [stat_logger(self._index)] if self._settings.engine_stats else []
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
         """Stream the page's text; closing the generator aborts the request in the engine core."""

@@ -57,6 +57,7 @@ FIRST_TOKEN_SECONDS = Histogram(
 )
 
 ENGINE_STATE = Gauge("folio_engine_state", "1 for the state that the engine is in.", ["state"])
+ENGINES = Gauge("folio_engines", "Engines by their state: one, or DATA_PARALLEL_SIZE.", ["state"])
 ENGINE_REQUESTS = Gauge("folio_engine_requests", "Pages in the engine, its queue included.")
 ENGINE_LOSSES = Counter(
     "folio_engine_losses", "Engines that died, hung or did not start.", ["cause"]

@@ -14,9 +14,11 @@ from folio.api.app import create_app
 from folio.config import EngineSettings, Settings
 from folio.db import Database
 from folio.engine.fake import FakeEngine
+from folio.engine.replicas import ReplicatedEngine
 from folio.jobs.parts import JobParts
 from folio.jobs.readiness import JobReadiness
 from folio.storage import LocalStorage
+from tests.metrics import Samples
 from tests.pages import encode, print_page
 
 
@@ -28,6 +30,23 @@ async def test_a_loaded_model_is_healthy(client: httpx.AsyncClient) -> None:
     assert body["status"] == "healthy"
     assert body["model_loaded"] is True
     assert body["inference_engine"] == "vllm_direct"
+
+
+async def test_one_lost_engine_of_several_is_told_by_a_service_that_reads_on() -> None:
+    fakes = [FakeEngine(), FakeEngine()]
+    app = create_app(Settings(), ReplicatedEngine(fakes))
+    await app.state.engine.start()
+    fakes[1].die("The engine core has died.")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://folio"
+    ) as client:
+        answer = await client.get("/health")
+        metrics = Samples.parse((await client.get("/metrics")).text)
+    body = answer.json()
+    assert (body["model_loaded"], body["engines"]) == (True, ["healthy", "unhealthy"])
+    assert "1 of 2 engines are healthy. Engine 1: The engine core has died." in body["reason"]
+    assert metrics['folio_engines{state="healthy"}'] == 1
+    assert metrics['folio_engines{state="unhealthy"}'] == 1
 
 
 async def test_a_model_that_loads_is_starting() -> None:

@@ -10,8 +10,11 @@ import pytest
 from folio.engine.base import EngineState, GenerationRequest
 from folio.engine.fake import FakeEngine
 from folio.engine.replicas import ReplicatedEngine, share_out_devices, visible_devices
-from folio.errors import EngineNotReadyError
+from folio.engine.supervised import SupervisedEngine
+from folio.engine.supervisor import RestartPolicy
+from folio.errors import EngineNotReadyError, SettingsConflictError
 from folio.preprocessing.resolution import Mode, resolve
+from tests.programs import eventually
 
 
 def page(number: int = 0) -> GenerationRequest:
@@ -54,9 +57,36 @@ async def test_all_dead_is_unhealthy_with_their_reasons() -> None:
     for number, fake in enumerate(fakes):
         fake.die(f"reason {number}.")
     assert engine.status.state is EngineState.UNHEALTHY
-    assert engine.status.reason == "reason 0. reason 1."
+    reason = "0 of 2 engines are healthy. Engine 0: reason 0. Engine 1: reason 1."
+    assert engine.status.reason == reason
     with pytest.raises(EngineNotReadyError):
         await read(engine)
+
+
+async def test_one_that_is_lost_is_told_while_the_other_reads() -> None:
+    lost, well = FakeEngine(), FakeEngine()
+    engine = await started(lost, well)
+    assert engine.status.reason is None
+    lost.die("Its card fell off the bus.")
+    assert engine.status.state is EngineState.HEALTHY
+    assert engine.status.engines == (EngineState.UNHEALTHY, EngineState.HEALTHY)
+    reason = "1 of 2 engines are healthy. Engine 0: Its card fell off the bus."
+    assert engine.status.reason == reason
+
+
+async def test_the_service_is_given_up_only_when_nobody_reads_any_more() -> None:
+    policy = RestartPolicy(silence_seconds=1, max_failed_starts=1)
+    broken = SettingsConflictError("There is no such card.")
+    fakes = [FakeEngine(start_error=broken), FakeEngine()]
+    engine = ReplicatedEngine([SupervisedEngine(lambda f=fake: f, policy) for fake in fakes])
+    await engine.start()
+    assert engine.status.state is EngineState.HEALTHY
+    assert "There is no such card." in (engine.status.reason or "")
+    assert not engine.status.is_given_up
+    fakes[1].start_error = broken
+    fakes[1].die("It died.")
+    await eventually(lambda: engine.status.is_given_up)
+    await engine.stop()
 
 
 async def test_it_is_ready_when_the_first_one_is() -> None:

@@ -63,5 +63,6 @@ def _health(engine: OcrEngine, settings: Settings, problem: str | None) -> Healt
         model_note=EMBEDDED_MODEL_NOTE if settings.engine.uses_embedded_model else None,
         version=__version__,
         reason=" ".join(filter(None, (status.reason, problem))) or None,
+        engines=[state.value for state in status.engines] or None,
         requests_in_progress=status.num_requests,
     )

@@ -14,6 +14,7 @@ from folio.jobs.service import JobService
 from folio.telemetry.metrics import (
     ENGINE_REQUESTS,
     ENGINE_STATE,
+    ENGINES,
     QUEUE_AGE_SECONDS,
     QUEUED_PAGES,
     QUEUED_TASKS,
@@ -41,6 +42,7 @@ async def metrics(request: Request, engine: EngineDep) -> Response:
 def _show_engine(status: EngineStatus) -> None:
     for state in EngineState:
         ENGINE_STATE.labels(state).set(state is status.state)
+        ENGINES.labels(state).set((status.engines or (status.state,)).count(state))
     ENGINE_REQUESTS.set(status.num_requests)
 
 

@@ -417,7 +417,8 @@ export interface components {
         };
         /**
          * HealthResponse
-         * @description `reason` says why the status is unhealthy; `model_note` what the embedded model is.
+         * @description `reason` says why the status is unhealthy, or of which of several engines that is so while
+         *     the others read; `engines` is the state of each; `model_note` what the embedded model is.
          */
         HealthResponse: {
             /**
@@ -437,6 +438,8 @@ export interface components {
             version: string;
             /** Reason */
             reason?: string | null;
+            /** Engines */
+            engines?: ("healthy" | "starting" | "unhealthy")[] | null;
             /** Requests In Progress */
             requests_in_progress: number;
         };
