@@ -10,7 +10,7 @@ from folio.api.schemas import (
     TimingSchema,
     UsageSchema,
 )
-from folio.pipeline.markdown import to_markdown
+from folio.pipeline.markdown import to_markdown, to_plain_text
 from folio.pipeline.results import Block, BoundingBox, PageResult
 
 
@@ -49,7 +49,7 @@ def block_schema(block: Block) -> BlockSchema:
     """`box` is the box around all of the block's boxes."""
     return BlockSchema(
         label=block.label,
-        text=block.text,
+        text=to_plain_text([block]),
         markdown=to_markdown([block]),
         box=_corners(block.box) if block.box else None,
         boxes=[_corners(box) for box in block.boxes],

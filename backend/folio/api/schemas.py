@@ -35,7 +35,8 @@ class LiveResponse(_Schema):
 class BlockSchema(_Schema):
     """A piece of the page. `box` is around all `boxes`, in pixels of the upright image.
 
-    `text` is as the model wrote it, `markdown` the block's part of the page's Markdown.
+    `text` and `markdown` are the block's part of the page's: plain text has no heading signs, and
+    tables as rows of tab-separated cells.
     """
 
     label: str

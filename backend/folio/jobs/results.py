@@ -21,7 +21,7 @@ from folio.pipeline.document import (
     to_bytes,
 )
 from folio.pipeline.grounding import FIGURE_LABELS
-from folio.pipeline.markdown import to_markdown
+from folio.pipeline.markdown import to_markdown, to_plain_text
 from folio.pipeline.repair import RepairedPage
 from folio.pipeline.results import Block, BoundingBox, PageResult
 from folio.storage import Storage
@@ -194,7 +194,7 @@ def _block_json(block: Block) -> dict[str, Any]:
     """As the answer to an image has it. `box` is around all `boxes`: left, top, right, bottom."""
     return {
         "label": block.label,
-        "text": block.text,
+        "text": to_plain_text([block]),
         "markdown": to_markdown([block]),
         "box": _corners(block.box) if block.box else None,
         "boxes": [_corners(box) for box in block.boxes],

@@ -26,7 +26,7 @@ async def test_a_page_is_rendered_with_boxes_in_its_own_pixels(client: httpx.Asy
     assert page["blocks"] == [
         {
             "label": "title",
-            "text": "# Hello",
+            "text": "Hello",
             "markdown": "# Hello",
             "box": [0, 0, 500, 40],
             "boxes": [[0, 0, 500, 40]],
@@ -34,6 +34,17 @@ async def test_a_page_is_rendered_with_boxes_in_its_own_pixels(client: httpx.Asy
     ]
     assert page["image"] == {"width": 500, "height": 400}
     assert page["finish_reason"] == "stop"
+
+
+async def test_the_text_of_a_block_is_plain(client: httpx.AsyncClient, engine: FakeEngine) -> None:
+    table = "<table><tr><td>Inlet</td><td>3.5</td></tr></table>"
+    engine.answer = (
+        "<|ref|>sub_title<|/ref|><|det|>[[0, 0, 999, 99]]<|/det|>\n## Readings\n\n"
+        f"<|ref|>table<|/ref|><|det|>[[0, 100, 999, 300]]<|/det|>\n{table}"
+    )
+    blocks = (await post(client)).json()["blocks"]
+    assert [block["text"] for block in blocks] == ["Readings", "Inlet\t3.5"]
+    assert blocks[1]["markdown"] == table
 
 
 async def test_fields_reach_the_engine(client: httpx.AsyncClient, engine: FakeEngine) -> None:

@@ -307,7 +307,8 @@ export interface components {
          * BlockSchema
          * @description A piece of the page. `box` is around all `boxes`, in pixels of the upright image.
          *
-         *     `text` is as the model wrote it, `markdown` the block's part of the page's Markdown.
+         *     `text` and `markdown` are the block's part of the page's: plain text has no heading signs, and
+         *     tables as rows of tab-separated cells.
          */
         BlockSchema: {
             /** Label */
