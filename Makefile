@@ -18,12 +18,13 @@ test: env check page-check ## everything: style, types, contracts, all tests, th
 unit: env ## the quick tests: no engine
 	$(VENV)/pytest tests/unit
 
-check: env ## style, types and room contracts
+check: env ## style, types and room contracts; the page's types of the API where Node's packages are
 	$(VENV)/ruff check $(PYTHON_CODE)
 	$(VENV)/ruff format --check $(PYTHON_CODE)
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-cache
 	shellcheck $(SHELL_CODE)
+	@[ ! -d frontend/node_modules ] || { cd frontend && npm run --silent types:check; }
 
 page: ## build the web page into frontend/dist (needs Node)
 	@scripts/build-page.sh --must

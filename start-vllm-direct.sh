@@ -104,6 +104,8 @@ wait_until_healthy() {
   say "waiting until the model is loaded; the first start downloads it"
   until line=$(docker compose exec -T "$backend" folio health 2>/dev/null); do
     tell_progress "$line"
+    # The service has said so for some seconds, and ends: its container would only start it again.
+    case $line in "unhealthy: "*"does not try again by itself"*) show_log_and_die "$line" ;; esac
     case $line in starting:* | unreachable:*) num_bad=0 ;; *) num_bad=$((num_bad + 1)) ;; esac
     # Once or twice is a container that is only just starting.
     if [ "$num_bad" -ge 5 ]; then show_log_and_die "the service did not become healthy: ${line:-it ended}."; fi

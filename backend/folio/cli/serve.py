@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _DRAIN_LOOK_SECONDS = 0.1
 _ANSWER_SECONDS = 3
-_LAST_WORDS_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 10.0  # the start script asks every two seconds
 
 
 def serve() -> None:

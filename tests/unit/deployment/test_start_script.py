@@ -101,6 +101,16 @@ def test_a_service_that_cannot_start_ends_the_script_with_its_reason(machine: Ma
     assert machine.calls()[-1] == "gpu: compose logs --tail 40 backend-direct"
 
 
+def test_a_set_up_that_cannot_work_ends_the_script_at_once(machine: Machine) -> None:
+    reason = (
+        "Set DTYPE to auto. Folio does not try again by itself: mend it, then start Folio anew."
+    )
+    (machine.answers / "health").write_text(f"unhealthy: {reason}\nstarting: some/model\n")
+    done = machine.start()
+    assert done.returncode == 1
+    assert reason in done.stderr
+
+
 def test_a_start_that_takes_too_long_ends_the_script(machine: Machine) -> None:
     (machine.answers / "health").write_text("starting: some/model\n")
     done = machine.start(START_TIMEOUT_SECONDS="0")
