@@ -122,6 +122,8 @@ test.describe("on a phone", () => {
   test.use(PHONE);
 
   test("phone", async ({ page, guide, request }) => {
+    await page.goto("/");
+    await shoot(page, "start-phone");
     await readPicture(page, guide.png);
     await page.getByRole("tablist").evaluate((tabs) => {
       tabs.scrollIntoView({ block: "center" });

@@ -25,6 +25,7 @@ export function DropZone(props: DropZoneProps) {
   const { t } = useI18n();
   const isTouch = useIsTouch();
   const { isOver, multiple = false, withCamera = false } = props;
+  const hasCamera = withCamera && isTouch;
   const label = isTouch ? props.touchLabel : props.label;
   return (
     <section className={styles.zone} data-over={isOver || undefined} aria-label={label}>
@@ -36,8 +37,12 @@ export function DropZone(props: DropZoneProps) {
         </p>
       )}
       <div className={styles.buttons}>
-        <FileButton {...props} label={multiple ? t.drop.chooseMany : t.drop.choose} />
-        {withCamera && isTouch && <FileButton {...props} label={t.drop.camera} isCamera />}
+        {hasCamera && <FileButton {...props} label={t.drop.camera} look="primary" isCamera />}
+        <FileButton
+          {...props}
+          label={multiple ? t.drop.chooseMany : t.drop.choose}
+          look={hasCamera ? "plain" : "primary"}
+        />
       </div>
       {props.children}
     </section>
@@ -46,19 +51,16 @@ export function DropZone(props: DropZoneProps) {
 
 interface FileButtonProps extends Pick<DropZoneProps, "accept" | "multiple" | "onFiles"> {
   label: string;
+  look: "primary" | "plain";
   isCamera?: boolean;
 }
 
-export function FileButton({ label, accept, multiple, onFiles, isCamera }: FileButtonProps) {
+function FileButton({ label, look, accept, multiple, onFiles, isCamera }: FileButtonProps) {
   const input = useRef<HTMLInputElement>(null);
   const Icon = isCamera ? Camera : FolderOpen;
   return (
     <>
-      <Button
-        look={isCamera ? "plain" : "primary"}
-        icon={<Icon aria-hidden />}
-        onClick={() => input.current?.click()}
-      >
+      <Button look={look} icon={<Icon aria-hidden />} onClick={() => input.current?.click()}>
         {label}
       </Button>
       <input

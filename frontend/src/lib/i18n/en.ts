@@ -71,7 +71,7 @@ export const en = {
   image: {
     heading: "Drop a page, see its text beside it",
     help: "JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF. It is read at once, with these options.",
-    headingTouch: "Photograph a page, read its text",
+    headingTouch: "Photograph a\u00a0page, read its\u00a0text",
     dropZone: "Drop an image here",
     dropZoneTouch: "Take a photo of a page, or choose a picture",
     picture: "Picture",
