@@ -22,7 +22,7 @@ from folio.jobs.keys import upload_key
 from folio.jobs.leases import Leases
 from folio.jobs.options import DocumentOptions
 from folio.jobs.page_work import TROUBLE, ClaimedPage, PageWork
-from folio.jobs.renderers import Page, Renderers, Source
+from folio.jobs.renderers import Page, Renderer, Renderers, Source
 from folio.jobs.window import Window
 from folio.storage import Storage
 from folio.telemetry.context import working_on
@@ -154,8 +154,9 @@ class PageReader:
                 asyncio.TaskGroup() as group,
             ):
                 source = Source.of(path, pages.options)
-                for strand in pages.strands(len(self._renderers.all)):
-                    group.create_task(self._feed(pages, source, strand))
+                renderers = self._renderers.idlest_first()
+                for renderer, strand in zip(renderers, pages.strands(len(renderers)), strict=False):
+                    group.create_task(self._feed(pages, source, renderer, strand))
         except StorageUnavailableError as error:
             await self._leave_alone(pages.task_id, error)
         except Exception:
@@ -164,14 +165,15 @@ class PageReader:
                 await self._abandon(claim)
             raise
 
-    async def _feed(self, pages: PageRange, source: Source, claims: Sequence[PageClaim]) -> None:
+    async def _feed(
+        self, pages: PageRange, source: Source, renderer: Renderer, claims: Sequence[PageClaim]
+    ) -> None:
         numbers = [claim.page_number for claim in claims]
-        with self._renderers.use_idlest() as renderer:
-            async with aclosing(renderer.render(source, numbers)) as rendering:
-                for claim in claims:
-                    if not self._leases.holds(claim):
-                        break  # canceled, given back, or another's now
-                    await self._begin_next(pages, claim, rendering)
+        async with renderer.reserve(), aclosing(renderer.render(source, numbers)) as rendering:
+            for claim in claims:
+                if not self._leases.holds(claim):
+                    break  # canceled, given back, or another's now
+                await self._begin_next(pages, claim, rendering)
         for claim in self._leases.waiting_pages(pages.task_id):
             if claim in claims:  # behind one that is another's: whoever is free takes it
                 await self._give_back(claim)

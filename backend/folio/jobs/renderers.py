@@ -5,9 +5,9 @@ two pages at a time, and a document that is slow to open holds up only one.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -48,6 +48,7 @@ class Renderer:
 
     def __init__(self, limits: RenderLimits, order: Sequence[RendererName]) -> None:
         self.num_users = 0
+        self._turn = asyncio.Lock()
         self._process = RenderProcess(limits)
         self._order = order
         self._thread = ThreadPoolExecutor(1, "folio-render")
@@ -74,8 +75,25 @@ class Renderer:
         self._open = (source, document)
         return document
 
+    @asynccontextmanager
+    async def reserve(self) -> AsyncIterator[None]:
+        """Wait for those before us, and keep those behind us waiting: a page that was drawn ahead
+        is lost when somebody else's comes in between, and has to be drawn again."""
+        with self.use():
+            async with self._turn:
+                yield
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Use it, or wait for it."""
+        self.num_users += 1
+        try:
+            yield
+        finally:
+            self.num_users -= 1
+
     async def render(self, source: Source, page_numbers: Sequence[int]) -> AsyncGenerator[Page]:
-        """These pages in this order; while one is taken, the next is drawn."""
+        """These pages in this order; while one is taken, the next is drawn. Reserve it before."""
         document = await self.open(source)
         pages = document.render_pages(page_numbers)
         for _ in page_numbers:
@@ -94,7 +112,7 @@ class Renderer:
 
 
 class Renderers:
-    """All of a worker process. Documents may share one: they take turns page by page."""
+    """All of a worker process. Documents may share one: they take turns range by range."""
 
     def __init__(self, settings: JobSettings) -> None:
         limits = RenderLimits(
@@ -113,18 +131,13 @@ class Renderers:
 
     async def count_pages(self, source: Source) -> int:
         """Open the document. Raises what open_document() raises."""
-        with self.use_idlest() as renderer:
+        renderer, *_ = self.idlest_first()
+        with renderer.use():
             return (await renderer.open(source, anew=True)).num_pages
 
-    @contextmanager
-    def use_idlest(self) -> Iterator[Renderer]:
-        """The one that the fewest use."""
-        renderer = min(self.all, key=lambda renderer: renderer.num_users)
-        renderer.num_users += 1
-        try:
-            yield renderer
-        finally:
-            renderer.num_users -= 1
+    def idlest_first(self) -> list[Renderer]:
+        """All, beginning with the one that the fewest use or wait for."""
+        return sorted(self.all, key=lambda renderer: renderer.num_users)
 
 
 def _renderer_order(first: RendererName) -> tuple[RendererName, ...]:

@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import pymupdf
 import pytest
 from sqlalchemy import update
 
@@ -21,6 +23,7 @@ from folio.db import (
     TaskRepository,
     TaskStatus,
 )
+from folio.documents.channel import Channel
 from folio.engine.base import GenerationOutput, GenerationRequest
 from folio.engine.fake import FakeEngine
 from folio.jobs.clock import now
@@ -140,6 +143,16 @@ async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20
         await asyncio.sleep(0.02)
 
 
+def write_uneven_pdf(path: Path, num_pages: int) -> Path:
+    """Every third page takes ten times as long to draw as the others."""
+    with pymupdf.open() as document:
+        for number in range(num_pages):
+            side = 900 if number % 3 == 2 else 200
+            document.new_page(width=side, height=side).insert_text((20, 40), f"page {number}")
+        document.save(path)
+    return path
+
+
 async def test_pages_behind_one_that_was_lost_are_given_back(
     worker: Worker,
     database: Database,
@@ -190,6 +203,34 @@ async def test_a_document_is_opened_while_the_pages_of_another_wait(
     assert not advancing.done()
     engine.gate.set()
     await advancing
+
+
+async def test_each_page_is_drawn_once_though_ranges_and_renderers_overlap(
+    database: Database,
+    storage: LocalStorage,
+    engine: GatedEngine,
+    queue: RememberingQueue,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pdf = write_uneven_pdf(tmp_path / "uneven.pdf", 60)
+    drawn: list[int] = []
+
+    class ListeningChannel(Channel):
+        def send(self, message: dict[str, Any]) -> None:
+            drawn.extend([message["page_number"]] if "page_number" in message else [])
+            super().send(message)
+
+    monkeypatch.setattr("folio.documents.render_process.Channel", ListeningChannel)
+    engine.gate.set()
+    task_id = await submit(database, storage, pdf)
+    async with running_worker(
+        database, storage, engine, queue, render_processes=2, max_pages_in_flight=8
+    ) as worker:
+        while (await get_task(database, task_id)).status is not TaskStatus.SUCCEEDED:
+            await worker.advance(task_id)
+
+    assert sorted(drawn) == list(range(1, 61))
 
 
 async def test_a_page_that_cannot_be_stored_for_a_reason_of_ours_counts_as_a_try(
