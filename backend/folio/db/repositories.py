@@ -6,10 +6,22 @@ Times come from the caller: those of leases by read_clock().
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,6 +57,13 @@ class PageClaim:
     page_number: int
     owner: str
     num_claims: int
+
+
+@dataclass(frozen=True)
+class StoredPage:
+    """A page whose outcome was stored. `is_last`: no page of the task is without one now."""
+
+    is_last: bool
 
 
 class TaskRepository:
@@ -169,11 +188,7 @@ class TaskRepository:
 
         Of those that finish pages at the same time, the last one is told so.
         """
-        query = select(TaskRow.id).where(
-            TaskRow.id == task_id,
-            TaskRow.status.in_(UNFINISHED),
-            TaskRow.pages_done >= TaskRow.num_pages,
-        )
+        query = select(TaskRow.id).where(TaskRow.id == task_id, _IS_READ)
         return await self._session.scalar(query) is not None
 
     async def backlog(self) -> Backlog:
@@ -195,6 +210,28 @@ class TaskRepository:
     async def _update(self, condition: ColumnElement[bool], **values: Any) -> bool:
         statement = update(TaskRow).where(condition).values(**values)
         return await _changed(self._session, statement)
+
+
+_IS_READ = and_(TaskRow.status.in_(UNFINISHED), TaskRow.pages_done >= TaskRow.num_pages)
+
+# Run for every page, so they are put together once: that takes longer than to run them.
+_PAGES, _TASKS = cast(Table, PageRow.__table__), cast(Table, TaskRow.__table__)
+_FINISH = update(_PAGES).where(
+    _PAGES.c.task_id == bindparam("of_task"),
+    _PAGES.c.page_number == bindparam("of_page"),
+    _PAGES.c.status == PageStatus.PENDING,
+    _PAGES.c.lease_owner == bindparam("of_owner"),
+    _PAGES.c.num_claims == bindparam("of_claim"),
+)
+_COUNT = (
+    update(_TASKS)
+    .where(_TASKS.c.id == bindparam("of_task"))
+    .values(
+        pages_done=_TASKS.c.pages_done + bindparam("num_done"),
+        pages_failed=_TASKS.c.pages_failed + bindparam("num_failed"),
+    )
+    .returning(_IS_READ)
+)
 
 
 class PageRepository:
@@ -312,12 +349,14 @@ class PageRepository:
         )
         return await self._session.scalar(query.order_by(PageRow.finished_at.desc()).limit(1))
 
-    async def finish(self, claim: PageClaim, outcome: PageOutcome) -> bool:
-        """Store a page's outcome and count it, once. False where the claim is void."""
-        is_ours = await self._update(_is_held(claim), **_finished(outcome))
-        if is_ours:
-            await self._count(claim.task_id, 1, num_failed=int(outcome.status is PageStatus.FAILED))
-        return is_ours
+    async def finish(self, claim: PageClaim, outcome: PageOutcome) -> StoredPage | None:
+        """Store a page's outcome and count it, once. None where the claim is void."""
+        result = await self._session.execute(_FINISH, {**_finished(outcome), **_of_claim(claim)})
+        assert isinstance(result, CursorResult), "an UPDATE"
+        if result.rowcount == 0:
+            return None
+        num_failed = int(outcome.status is PageStatus.FAILED)
+        return StoredPage(await self._count(claim.task_id, 1, num_failed=num_failed))
 
     async def fail_exhausted(
         self, task_id: UUID, *, now: datetime, max_claims: int, reason: str, reason_code: str
@@ -335,16 +374,10 @@ class PageRepository:
         await self._count(task_id, num_failed, num_failed=num_failed)
         return num_failed
 
-    async def _count(self, task_id: UUID, num_done: int, *, num_failed: int) -> None:
-        await self._session.execute(
-            update(TaskRow)
-            .where(TaskRow.id == task_id)
-            .values(
-                pages_done=TaskRow.pages_done + num_done,
-                pages_failed=TaskRow.pages_failed + num_failed,
-            )
-            .execution_options(synchronize_session=False)
-        )
+    async def _count(self, task_id: UUID, num_done: int, *, num_failed: int) -> bool:
+        """Whether the task is read now: see TaskRepository.is_read()."""
+        numbers = {"of_task": task_id, "num_done": num_done, "num_failed": num_failed}
+        return bool((await self._session.execute(_COUNT, numbers)).scalar())
 
     async def _update(self, condition: ColumnElement[bool], **values: Any) -> bool:
         return await _changed(self._session, update(PageRow).where(condition).values(**values))
@@ -361,6 +394,16 @@ def _is_held(claim: PageClaim) -> ColumnElement[bool]:
         PageRow.lease_owner == claim.owner,
         PageRow.num_claims == claim.num_claims,
     )
+
+
+def _of_claim(claim: PageClaim) -> dict[str, Any]:
+    """As _FINISH asks for it: see _is_held()."""
+    return {
+        "of_task": claim.task_id,
+        "of_page": claim.page_number,
+        "of_owner": claim.owner,
+        "of_claim": claim.num_claims,
+    }
 
 
 def _is_free(lease_expires_at: Any, now: datetime) -> ColumnElement[bool]:

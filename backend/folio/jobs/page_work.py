@@ -112,7 +112,10 @@ class PageWork:
         while True:
             try:
                 async with self._database.transaction() as session:
-                    await PageRepository(session).finish(claim, outcome)
+                    stored = await PageRepository(session).finish(claim, outcome)
+                    if stored is not None:
+                        return stored.is_last
+                    # Another's now; or stored, and only its confirmation was lost.
                     return await TaskRepository(session).is_read(claim.task_id)
             except StorageUnavailableError:
                 if time.monotonic() > deadline:

@@ -55,4 +55,4 @@ async def claim(
 async def finish(database: Database, page: PageClaim, status: PageStatus = PageStatus.OK) -> bool:
     outcome = PageOutcome(status, seconds(1), seconds(3), text=f"by {page.owner}")
     async with database.transaction() as session:
-        return await PageRepository(session).finish(page, outcome)
+        return await PageRepository(session).finish(page, outcome) is not None

@@ -64,6 +64,19 @@ async def test_many_workers_finish_every_page_once(database: Database) -> None:
     assert (await get_task(database, task_id)).pages_done == 60
 
 
+async def test_who_finishes_the_last_page_is_told_so(database: Database) -> None:
+    task_id = await add_task(database, num_pages=3)
+    told = []
+    for page in await claim(database, task_id, limit=3):
+        async with database.transaction() as session:
+            stored = await PageRepository(session).finish(
+                page, PageOutcome(PageStatus.OK, NOW, NOW)
+            )
+        told.append(stored and stored.is_last)
+
+    assert told == [False, False, True]
+
+
 async def test_an_outcome_is_kept_as_it_is(database: Database) -> None:
     task_id = await add_task(database, num_pages=1)
     (page,) = await claim(database, task_id)
