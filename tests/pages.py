@@ -18,7 +18,7 @@ def print_page(
     lines: Sequence[str] = TEXT,
     *,
     size: tuple[int, int] = (640, 640),
-    font_size: int = 30,
+    font_size: int = 32,
     margin: int = 30,
 ) -> Image.Image:
     """Black text on white, one line under the other."""
