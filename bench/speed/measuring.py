@@ -88,6 +88,8 @@ def summarise(finished: Sequence[Finished], plan: Plan, meter: Meter) -> dict[st
     return {
         "pages_per_second": statistics.median(rates),
         "pages_per_second_of_passes": rates,
+        # Where a load beats in time the passes are fast and slow by turns, and no median is true.
+        "pages_per_second_overall": len(measured) / (end - start),
         "output_tokens_per_second": statistics.median(rates) * num_tokens,
         "output_tokens_per_page": num_tokens,
         "latency_p50_seconds": percentile(latencies, 50),

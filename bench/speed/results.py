@@ -11,6 +11,7 @@ from bench.speed.measuring import Plan
 
 _COLUMNS = (
     ("pages/s", "pages_per_second", "{:.2f}"),
+    ("overall", "pages_per_second_overall", "{:.2f}"),
     ("tokens/s", "output_tokens_per_second", "{:.0f}"),
     ("p50 s", "latency_p50_seconds", "{:.2f}"),
     ("p99 s", "latency_p99_seconds", "{:.2f}"),

@@ -29,6 +29,7 @@ def test_a_steady_rate_is_found_whatever_the_first_pass_was() -> None:
     slow_start = [Finished(-100.0, n * 0.001, 8) for n in range(3)]
     figures = summarise([*slow_start, *steady(11, 0.5)], PLAN, IdleMeter())
     assert figures["pages_per_second"] == 2.0
+    assert figures["pages_per_second_overall"] == 2.0
     assert figures["output_tokens_per_second"] == 16.0
     assert figures["cpu_seconds_per_page"] == 0.25
     assert figures["num_pages"] == 8
