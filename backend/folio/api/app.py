@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from folio.api.frontend import add_frontend
 from folio.api.intake import Intake, IntakeGate
 from folio.api.request_telemetry import RequestTelemetry
 from folio.api.routes import documents, health, internal, metrics, ocr, tasks
+from folio.api.turnstile import Turnstile
 from folio.api.upload_limit import BodyLimit, UploadLimit
 from folio.config import EngineSettings, Settings, built_frontend_path
 from folio.engine import OcrEngine
@@ -29,7 +31,9 @@ from folio.jobs.service import JobService
 
 log = logging.getLogger(__name__)
 
-MAX_PARALLEL_DECODES = 4
+PAGE_PATHS = {ocr.IMAGE_PATH, INFER_PATH}
+# A file takes a core 15 to 40 ms, and up to 200 MB where it is a photograph of 40 megapixels.
+MIN_PARALLEL_DECODES, MAX_PARALLEL_DECODES = 4, 16
 DESCRIPTION = "Pages in, text out: OCR with DeepSeek-OCR embedded in the service."
 
 
@@ -38,11 +42,13 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
     app = FastAPI(title="Folio", version=__version__, description=DESCRIPTION, lifespan=_lifespan)
     app.state.settings = settings
     app.state.engine = engine or make_engine(settings.engine)
-    app.state.decode_limiter = CapacityLimiter(MAX_PARALLEL_DECODES)
+    app.state.decode_limiter = CapacityLimiter(num_parallel_decodes())
     app.state.running = RunningRequests()
     app.state.intake = Intake()
     app.state.jobs = None
     app.state.job_readiness = None
+    # Not documents, which may take long to come in however fast they do.
+    app.add_middleware(Turnstile, paths=PAGE_PATHS)
     app.add_middleware(
         UploadLimit,
         default=BodyLimit(settings.limits.max_upload_bytes, "MAX_UPLOAD_BYTES"),
@@ -51,11 +57,7 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
             INFER_PATH: BodyLimit(internal.wire_limits(settings).max_body_bytes, "MAX_PAGE_PIXELS"),
         },
     )
-    app.add_middleware(
-        IntakeGate,
-        intake=app.state.intake,
-        paths={ocr.IMAGE_PATH, documents.PATH, INFER_PATH},
-    )
+    app.add_middleware(IntakeGate, intake=app.state.intake, paths=PAGE_PATHS | {documents.PATH})
     add_error_handlers(app)
     app.add_middleware(RequestTelemetry)
     app.include_router(health.router)
@@ -66,6 +68,10 @@ def create_app(settings: Settings, engine: OcrEngine | None = None) -> FastAPI:
     app.include_router(internal.router)
     add_frontend(app, settings.server.frontend_dir or built_frontend_path())
     return app
+
+
+def num_parallel_decodes() -> int:
+    return max(MIN_PARALLEL_DECODES, min(MAX_PARALLEL_DECODES, os.cpu_count() or 1))
 
 
 def make_engine(settings: EngineSettings) -> OcrEngine:
