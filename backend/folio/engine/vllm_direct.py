@@ -12,14 +12,13 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from folio.config import EngineSettings
 from folio.engine.admission import Admission
 from folio.engine.base import (
     EngineState,
     EngineStatus,
-    FinishReason,
     GenerationOutput,
     GenerationRequest,
 )
@@ -27,7 +26,7 @@ from folio.engine.gpus import watch_gpus
 from folio.engine.lifeline import Lifeline
 from folio.engine.measurement import observe_stages
 from folio.engine.page_groups import PageGroups
-from folio.engine.repetition import RepetitionDetector
+from folio.engine.page_text import PageText
 from folio.engine.replicas import visible_devices
 from folio.engine.vllm_arguments import (
     engine_arguments,
@@ -249,7 +248,7 @@ class VllmEngine:
     ) -> AsyncGenerator[GenerationOutput, None]:
         from vllm.v1.engine.exceptions import EngineDeadError
 
-        page = _PageText(request, len(engine_input["prompt_token_ids"]))
+        page = PageText(request, len(engine_input["prompt_token_ids"]))
         try:
             async with aclosing(llm.generate(engine_input, params, request.request_id)) as deltas:
                 while True:
@@ -311,29 +310,3 @@ def _is_being_cancelled() -> bool:
     """Else a CancelledError is of vLLM's own making: of what waited on a socket that was closed."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-class _PageText:
-    """Adds up the deltas of one request, and looks out for a loop."""
-
-    def __init__(self, request: GenerationRequest, num_prompt_tokens: int) -> None:
-        self._image_tokens = request.resolution.num_image_tokens
-        self._prompt_tokens = num_prompt_tokens
-        self._completion_tokens = 0
-        self._text = ""
-        self._detector = RepetitionDetector()
-
-    def add(self, delta: Any) -> GenerationOutput:
-        """delta: vLLM's CompletionOutput of kind DELTA."""
-        self._text += delta.text
-        self._completion_tokens += len(delta.token_ids)
-        finish_reason: FinishReason | None = delta.finish_reason
-        if finish_reason is None and self._detector.push(list(delta.token_ids)):
-            finish_reason = "repetition"
-        return GenerationOutput(
-            text=self._text,
-            prompt_tokens=self._prompt_tokens,
-            image_tokens=self._image_tokens,
-            completion_tokens=self._completion_tokens,
-            finish_reason=finish_reason,
-        )
