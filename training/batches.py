@@ -12,6 +12,7 @@ from training.answers import draw_task
 from training.atlas import SIZES, Atlas
 from training.canvas import Canvas, load_blitter
 from training.corpus import Corpus
+from training.drift import drift_boxes
 from training.layout import set_page
 from training.page import Page
 from training.vocabulary import EOS_ID, PAD_ID, PageTokenizer
@@ -168,12 +169,14 @@ PAGE_SIZES = {
 @dataclass(frozen=True)
 class BatchArrays:
     """ink: uint8 (pages, height, width). labels: uint8 (pages, height // 8, width // 4). ids: int16
-    (pages, tokens). spans: int16 (pages, 2), where the answer begins and ends in ids. warp: float32
-    (pages, 2, 3), as affine_grid's."""
+    (pages, tokens), prompt and answer. written: the same, as the network may have written it.
+    spans: int16 (pages, 2), where the answer begins and ends in ids. warp: float32 (pages, 2, 3),
+    as affine_grid's."""
 
     ink: np.ndarray
     labels: np.ndarray
     ids: np.ndarray
+    written: np.ndarray
     spans: np.ndarray
     warp: np.ndarray
 
@@ -183,6 +186,7 @@ class BatchArrays:
         shapes = (
             ((pages, height, width), np.uint8),
             ((pages, height // 8, width // 4), np.uint8),
+            ((pages, plan.recipe.max_tokens), np.int16),
             ((pages, plan.recipe.max_tokens), np.int16),
             ((pages, 2), np.int16),
             ((pages, 2, 3), np.float32),
@@ -208,7 +212,7 @@ class PageFactory:
         for index in range(plan.num_pages):
             page = self.print_page(plan, arrays.ink[index], arrays.labels[index], corpus)
             page, arrays.warp[index] = warp_page(page, rng)
-            self.write_answer(page, arrays.ids[index], arrays.spans[index], rng)
+            self.write_answer(page, index, arrays, rng)
 
     def print_page(
         self, plan: BatchPlan, ink: np.ndarray, labels: np.ndarray, corpus: Corpus
@@ -226,15 +230,20 @@ class PageFactory:
             canvas, self.atlas, corpus, kind=kind, sizes=(smallest, largest), budget=budget
         )
 
-    def write_answer(
-        self, page: Page, ids: np.ndarray, span: np.ndarray, rng: random.Random
-    ) -> None:
+    def write_answer(self, page: Page, index: int, arrays: BatchArrays, rng: random.Random) -> None:
         prompt, answer = draw_task(page, rng)
         prompt_ids = self.tokenizer.encode(prompt)
-        all_ids = [*prompt_ids, *self.tokenizer.encode(answer), EOS_ID][: len(ids)]
-        ids[:] = PAD_ID
-        ids[: len(all_ids)] = all_ids
-        span[:] = len(prompt_ids), len(all_ids)
+        for row, pieces in (
+            (arrays.ids[index], answer),
+            (arrays.written[index], drift_boxes(answer, rng, self.is_as_long)),
+        ):
+            ids = [*prompt_ids, *self.tokenizer.encode(pieces), EOS_ID][: len(row)]
+            row[:] = PAD_ID
+            row[: len(ids)] = ids
+        arrays.spans[index] = len(prompt_ids), len(ids)
+
+    def is_as_long(self, first: str, second: str) -> bool:
+        return len(self.tokenizer.encode([first])) == len(self.tokenizer.encode([second]))
 
 
 def warp_page(page: Page, rng: random.Random) -> tuple[Page, np.ndarray]:

@@ -405,7 +405,7 @@ def set_flow(setter: Typesetter, column: Column) -> None:
             setter.bullet_list(column, style)
         elif draw < 0.92:
             setter.table(column, style, max_rows=rng.randint(2, 9))
-        elif draw < 0.96:
+        elif draw < 0.975:
             setter.picture(column)
         else:
             style = setter.style(font=rng.randrange(len(setter.atlas.names)))

@@ -18,9 +18,8 @@ from training.views import Views, make_training_views
 from training.vocabulary import DET, DET_END, SPECIAL_TOKENS, VOCABULARY_SIZE
 
 CORRUPTED_SHARE = 0.05
-# Of what it has written of boxes: lines follow each other evenly, and a network that trusts the
-# boxes above goes on counting from them, past where the line really stands.
-CORRUPTED_BOX_SHARE = 0.25
+# Of what it has written of boxes, beside those that drift (drift.py).
+CORRUPTED_BOX_SHARE = 0.15
 DET_ID, DET_END_ID = SPECIAL_TOKENS.index(DET), SPECIAL_TOKENS.index(DET_END)
 TOKEN_ROUNDING = 64
 
@@ -54,7 +53,10 @@ class Batch:
 def upload(plan: BatchPlan, arrays: BatchArrays, device: torch.device, dtype: torch.dtype) -> Batch:
     spans = torch.from_numpy(arrays.spans.astype("int64"))
     length = -(-int(spans[:, 1].max()) // TOKEN_ROUNDING) * TOKEN_ROUNDING
-    ids = torch.from_numpy(arrays.ids[:, :length].astype("int64"))
+    ids, written = (
+        torch.from_numpy(array[:, :length].astype("int64"))
+        for array in (arrays.ids, arrays.written)
+    )
     length = ids.shape[1]
     index = torch.arange(length)
     is_answer = (index >= spans[:, :1]) & (index < spans[:, 1:])
@@ -66,7 +68,7 @@ def upload(plan: BatchPlan, arrays: BatchArrays, device: torch.device, dtype: to
         for array in (arrays.ink, arrays.labels, arrays.warp)
     )
     views = make_training_views(ink, labels, warp, plan.resolution, dtype)
-    inputs = corrupt(ids.to(device), is_answer.to(device))
+    inputs = corrupt(written.to(device), is_answer.to(device))
     targets = ids[is_answer].to(device)
     return Batch(plan, views, inputs, targets, positions.to(device), (row + 1).to(device))
 
