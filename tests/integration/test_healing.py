@@ -51,7 +51,7 @@ def reading(service: Service) -> Iterator[Pages]:
     image = encode(print_page())
     with ThreadPoolExecutor(NUM_PAGES) as threads:
         pages = [threads.submit(post, service, image) for _ in range(NUM_PAGES)]
-        wait_until(lambda: num_requests(service) == NUM_PAGES, seconds=30, pause_seconds=0.01)
+        wait_until(lambda: num_requests(service) >= NUM_PAGES, seconds=30, pause_seconds=0.01)
         yield pages
 
 
@@ -113,7 +113,8 @@ def test_a_core_that_is_killed_under_load_loses_nothing(service: Service, tmp_pa
     task_id = submit(service, write_pdf(tmp_path / "document.pdf", 8))
     with ThreadPoolExecutor(1) as threads, reading(service) as pages:
         remote_page = threads.submit(read_as_a_worker, service)
-        wait_until(lambda: num_requests(service) > NUM_PAGES, seconds=30, pause_seconds=0.01)
+        # The worker's page and one of the document at least.
+        wait_until(lambda: num_requests(service) >= NUM_PAGES + 2, seconds=30, pause_seconds=0.01)
         service.engine_core.send_signal(signal.SIGKILL)
         answer = service.wait_for_status("unhealthy", timeout_seconds=10)
         assert "died" in answer["reason"]
@@ -139,7 +140,7 @@ def test_the_loss_is_in_the_metrics_and_in_the_log(service: Service) -> None:
     assert len(again) >= NUM_PAGES
     assert all(event["task_id"] for event in again)
     assert sum("request_id" in event for event in again) >= NUM_PAGES  # images
-    assert any("page_number" in event for event in again)  # of the document, or the worker's
+    assert any("page_number" in event for event in again)  # of the document
     assert any(event["logger"].startswith("vllm") for event in events)
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -27,7 +29,13 @@ class CeleryQueue:
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
+        self._made_at = time.monotonic()
         self._thread = ThreadPoolExecutor(1, "folio-publish")
+
+    @property
+    def age(self) -> timedelta:
+        """Since this process has it."""
+        return timedelta(seconds=time.monotonic() - self._made_at)
 
     async def enqueue(self, task_id: UUID) -> None:
         headers = origin_carrier()

@@ -38,22 +38,22 @@ class Reaper:
         self._patience = timedelta(seconds=patience_seconds)
 
     async def run(self, *, is_queue_new: bool = False) -> None:
-        """Until it is cancelled. `is_queue_new`: every earlier message is lost, so begin with all
-        unfinished tasks."""
+        """Until it is cancelled. `is_queue_new`: there is no message from before this process, so
+        begin with all tasks that were enqueued then."""
         if is_queue_new:
-            await self._sweep_all()
+            await self._sweep_older_than_queue()
         while True:
             await asyncio.sleep(self._interval_seconds)
             await self._try_sweep(patience=self._patience)
 
-    async def _sweep_all(self) -> None:
+    async def _sweep_older_than_queue(self) -> None:
         """Try until the database lets it."""
         while True:
-            if await self._try_sweep(patience=timedelta(0)):
+            if await self._try_sweep(patience=None):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _try_sweep(self, *, patience: timedelta) -> bool:
+    async def _try_sweep(self, *, patience: timedelta | None) -> bool:
         try:
             await self.sweep(patience=patience)
         except StorageUnavailableError as error:
@@ -61,8 +61,11 @@ class Reaper:
             return False
         return True
 
-    async def sweep(self, *, patience: timedelta) -> None:
-        """Enqueue tasks that no queue took for so long. Raises StorageUnavailableError."""
+    async def sweep(self, *, patience: timedelta | None) -> None:
+        """Enqueue tasks that no queue took for so long; None: since before this queue was made.
+
+        Raises StorageUnavailableError.
+        """
         num_waiting = await self._queue.num_waiting()
         if num_waiting is None or num_waiting >= _MAX_WAITING:
             return
@@ -70,7 +73,8 @@ class Reaper:
             instant = await read_clock(session)
             stalled = await TaskRepository(session).take_stalled(
                 now=instant,
-                enqueued_before=instant - patience,
+                # The queue's age only now: it must not be less than it is at that instant.
+                enqueued_before=instant - (self._queue.age if patience is None else patience),
                 limit=_MAX_WAITING - num_waiting,
             )
         for task_id in stalled:

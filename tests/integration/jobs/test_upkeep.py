@@ -69,6 +69,17 @@ async def test_a_task_that_no_queue_holds_is_enqueued_once(
     assert await queue.num_waiting() == 1
 
 
+async def test_a_new_queue_gets_only_what_was_enqueued_before_it(database: Database) -> None:
+    """What came since has its message, and with it the trace that it belongs to."""
+    await add_task(database, num_pages=3, queued_at=now() - HOUR)
+    with memory_queue() as queue:
+        await add_task(database, num_pages=3, queued_at=now())
+        sweeping = asyncio.create_task(make_reaper(database, queue).run(is_queue_new=True))
+        await asyncio.sleep(0.5)
+        assert await queue.num_waiting() == 1
+        sweeping.cancel()
+
+
 async def test_a_long_queue_is_not_made_longer(database: Database, queue: CeleryQueue) -> None:
     await add_task(database, queued_at=now() - HOUR)
     for _ in range(100):
