@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _DRAIN_LOOK_SECONDS = 0.1
 _ANSWER_SECONDS = 3
+# uvicorn's 5 s end while a client already sends its next page, when the loop is busy.
+_KEEP_ALIVE_SECONDS = 75
 _LAST_WORDS_SECONDS = 10.0  # the start script asks every two seconds
 
 
@@ -38,6 +40,7 @@ def serve() -> None:
         port=server.port,
         log_config=None,
         access_log=server.log_level == "DEBUG",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=server.shutdown_timeout_seconds,
     )
     service = ServiceServer(config, app)
