@@ -14,7 +14,7 @@ class Admission:
     """Counts the requests inside the engine and refuses those beyond the limit."""
 
     def __init__(self, max_requests: int, num_parallel: int) -> None:
-        self._max_requests = max_requests
+        self.max_requests = max_requests
         self._num_parallel = num_parallel
         self._num_requests = 0
         self._mean_seconds = 1.0
@@ -27,7 +27,7 @@ class Admission:
     @contextmanager
     def admit(self) -> Iterator[None]:
         """Hold a place for the duration of a request. Raises EngineOverloadedError if full."""
-        if self._num_requests >= self._max_requests:
+        if self._num_requests >= self.max_requests:
             raise EngineOverloadedError(
                 f"{self._num_requests} pages are waiting already. Send the page again later, "
                 "or raise MAX_QUEUED_REQUESTS.",

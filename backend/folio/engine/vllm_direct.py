@@ -36,7 +36,12 @@ from folio.engine.vllm_arguments import (
 )
 from folio.engine.vllm_metrics import stat_logger
 from folio.engine.warm_up import warm_up_rounds
-from folio.errors import EngineNotReadyError, SettingsConflictError, SetUpError
+from folio.errors import (
+    EngineNotReadyError,
+    InvalidInputError,
+    SettingsConflictError,
+    SetUpError,
+)
 from folio.telemetry.metrics import Stage, timed
 
 if TYPE_CHECKING:
@@ -134,9 +139,15 @@ class VllmEngine:
         loaded = self._loaded
         assert loaded is not None, "the model has been loaded"
         if has_gpu():
-            for requests in warm_up_rounds():
-                await asyncio.gather(*(self._read(loaded, request) for request in requests))
+            # MAX_MODEL_LEN may be too short for a page of this size; it has others to serve.
+            with suppress(InvalidInputError):
+                await self._read_noise(loaded)
         self._is_warm = True
+
+    async def _read_noise(self, loaded: _Loaded) -> None:
+        max_crops, most = self._settings.max_crops, loaded.admission.max_requests
+        for requests in warm_up_rounds(max_crops=max_crops, most=most):
+            await asyncio.gather(*(self._read(loaded, request) for request in requests))
 
     async def _read(self, loaded: _Loaded, request: GenerationRequest) -> None:
         async for _ in self._generate(loaded, request):

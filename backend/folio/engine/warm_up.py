@@ -17,10 +17,10 @@ ROUNDS = (1, 16)
 NUM_TOKENS = 4
 
 
-def warm_up_rounds() -> Iterator[list[GenerationRequest]]:
-    """Requests to read at once, round by round."""
+def warm_up_rounds(*, max_crops: int, most: int) -> Iterator[list[GenerationRequest]]:
+    """Requests to read at once, round by round; `most`: so many may be."""
     width, height = A4_AT_150_DPI
-    resolution = resolve(Mode.GUNDAM, width, height)
+    resolution = resolve(Mode.GUNDAM, width, height, max_crops=max_crops)
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     for number, num_pages in enumerate(ROUNDS):
         yield [
@@ -31,5 +31,5 @@ def warm_up_rounds() -> Iterator[list[GenerationRequest]]:
                 resolution,
                 max_tokens=NUM_TOKENS,
             )
-            for page in range(num_pages)
+            for page in range(min(num_pages, most))
         ]
