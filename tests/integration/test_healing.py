@@ -51,7 +51,7 @@ def reading(service: Service) -> Iterator[Pages]:
     image = encode(print_page())
     with ThreadPoolExecutor(NUM_PAGES) as threads:
         pages = [threads.submit(post, service, image) for _ in range(NUM_PAGES)]
-        wait_until(lambda: num_requests(service) >= NUM_PAGES, seconds=30, pause_seconds=0.01)
+        wait_until(lambda: num_requests(service) == NUM_PAGES, seconds=30, pause_seconds=0.01)
         yield pages
 
 
@@ -110,8 +110,8 @@ def test_a_core_that_dies_before_it_has_answered_anything_loses_nothing(service:
 
 
 def test_a_core_that_is_killed_under_load_loses_nothing(service: Service, tmp_path: Path) -> None:
-    task_id = submit(service, write_pdf(tmp_path / "document.pdf", 8))
     with ThreadPoolExecutor(1) as threads, reading(service) as pages:
+        task_id = submit(service, write_pdf(tmp_path / "document.pdf", 8))
         remote_page = threads.submit(read_as_a_worker, service)
         # The worker's page and one of the document at least.
         wait_until(lambda: num_requests(service) >= NUM_PAGES + 2, seconds=30, pause_seconds=0.01)
