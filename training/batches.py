@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, Mode, Resolution, resolve
-from training.answers import draw_task
+from training.answers import Pieces, draw_task
 from training.atlas import SIZES, Atlas
 from training.canvas import Canvas, load_blitter
 from training.corpus import Corpus
@@ -233,14 +233,19 @@ class PageFactory:
     def write_answer(self, page: Page, index: int, arrays: BatchArrays, rng: random.Random) -> None:
         prompt, answer = draw_task(page, rng)
         prompt_ids = self.tokenizer.encode(prompt)
-        for row, pieces in (
-            (arrays.ids[index], answer),
-            (arrays.written[index], drift_boxes(answer, rng, self.is_as_long)),
-        ):
+
+        def write(pieces: Pieces, row: np.ndarray) -> int:
             ids = [*prompt_ids, *self.tokenizer.encode(pieces), EOS_ID][: len(row)]
             row[:] = PAD_ID
             row[: len(ids)] = ids
-        arrays.spans[index] = len(prompt_ids), len(ids)
+            return len(ids)
+
+        arrays.spans[index] = len(prompt_ids), write(answer, arrays.ids[index])
+        drifted = drift_boxes(answer, rng, self.is_as_long)
+        if drifted == answer:
+            arrays.written[index] = arrays.ids[index]
+        else:
+            write(drifted, arrays.written[index])
 
     def is_as_long(self, first: str, second: str) -> bool:
         return len(self.tokenizer.encode([first])) == len(self.tokenizer.encode([second]))
