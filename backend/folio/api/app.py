@@ -32,7 +32,7 @@ from folio.jobs.service import JobService
 log = logging.getLogger(__name__)
 
 PAGE_PATHS = {ocr.IMAGE_PATH, INFER_PATH}
-# A file takes a core 15 to 40 ms, and up to 200 MB where it is a photograph of 40 megapixels.
+# Each holds its picture twice for a moment: 240 MB of a photograph of 40 megapixels.
 MIN_PARALLEL_DECODES, MAX_PARALLEL_DECODES = 4, 16
 DESCRIPTION = "Pages in, text out: OCR with DeepSeek-OCR embedded in the service."
 
