@@ -4,6 +4,7 @@ from folio.db.clock import read_clock
 from folio.db.leases import LeaseRepository
 from folio.db.records import (
     Backlog,
+    EndedTask,
     NewTask,
     PageOutcome,
     PageStatus,
@@ -18,6 +19,7 @@ from folio.db.tables import PageRow, TaskRow
 __all__ = [
     "Backlog",
     "Database",
+    "EndedTask",
     "LeaseRepository",
     "NewTask",
     "PageOutcome",

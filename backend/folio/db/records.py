@@ -93,6 +93,18 @@ class PageOutcome:
     height: int | None = None
 
 
+@dataclass(frozen=True)
+class EndedTask:
+    """A task of one page that is stored when it has ended. `page` where there is an outcome."""
+
+    new: NewTask
+    status: TaskStatus
+    started_at: datetime | None
+    finished_at: datetime
+    page: PageOutcome | None = None
+    error: TaskError | None = None
+
+
 def duration_ms(start: datetime, end: datetime) -> int:
     """Milliseconds, never negative: the clocks of two machines may differ."""
     return max(0, round((end - start).total_seconds() * 1000))

@@ -31,6 +31,7 @@ from folio.db.cursor import Cursor
 from folio.db.records import (
     UNFINISHED,
     Backlog,
+    EndedTask,
     NewTask,
     PageOutcome,
     PageStatus,
@@ -77,6 +78,12 @@ class TaskRepository:
         self._session.add(
             TaskRow(**asdict(task), status=TaskStatus.QUEUED, enqueued_at=task.queued_at)
         )
+
+    async def add_ended(self, tasks: Sequence[EndedTask]) -> None:
+        """Tasks that nobody has to work on any more, each with its one page."""
+        self._session.add_all(map(_ended_task, tasks))
+        await self._session.flush()  # the pages refer to them
+        self._session.add_all(map(_ended_page, tasks))
 
     async def get(self, task_id: UUID) -> TaskRow | None:
         return await self._session.get(TaskRow, task_id, populate_existing=True)
@@ -418,6 +425,31 @@ def _finished(outcome: PageOutcome) -> dict[str, Any]:
         "lease_owner": None,
         "lease_expires_at": None,
     }
+
+
+def _ended_task(task: EndedTask) -> TaskRow:
+    error, page = task.error, task.page
+    return TaskRow(
+        **asdict(task.new),
+        status=task.status,
+        enqueued_at=task.new.queued_at,
+        started_at=task.started_at,
+        finished_at=task.finished_at,
+        duration_ms=duration_ms(task.new.queued_at, task.finished_at),
+        num_pages=1,
+        pages_done=int(page is not None),
+        pages_failed=int(page is not None and page.status is PageStatus.FAILED),
+        error_code=error and error.code,
+        error_message=error and error.message,
+        error_page_number=error and error.page_number,
+    )
+
+
+def _ended_page(task: EndedTask) -> PageRow:
+    task_id = task.new.id
+    if task.page is None:
+        return PageRow(task_id=task_id, page_number=1, status=PageStatus.PENDING)
+    return PageRow(task_id=task_id, page_number=1, num_claims=1, **_finished(task.page))
 
 
 async def _changed(session: AsyncSession, statement: Any) -> bool:
