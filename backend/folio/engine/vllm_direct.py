@@ -25,7 +25,6 @@ from folio.engine.base import (
 from folio.engine.gpus import watch_gpus
 from folio.engine.lifeline import Lifeline
 from folio.engine.measurement import observe_stages
-from folio.engine.page_groups import PageGroups
 from folio.engine.page_text import PageText
 from folio.engine.replicas import visible_devices
 from folio.engine.vllm_arguments import (
@@ -65,7 +64,6 @@ class _Loaded:
 
     llm: "AsyncLLM"
     admission: Admission
-    groups: PageGroups
     max_model_len: int
 
     @property
@@ -186,7 +184,6 @@ class VllmEngine:
                 AsyncEngineArgs(**arguments), stat_loggers=self._stat_loggers()
             ),
             admission=Admission(num_parallel + self._settings.max_queued_requests, num_parallel),
-            groups=PageGroups(self._settings.page_group_size if has_gpu() else 1),
             max_model_len=arguments["max_model_len"],
         )
 
@@ -211,7 +208,7 @@ class VllmEngine:
                 )
             params = self._sampling_params(loaded, request, engine_input)
             stream = self._stream(loaded.llm, request, engine_input, params)
-            async with loaded.groups.enter(), aclosing(stream):
+            async with aclosing(stream):
                 async for output in stream:
                     yield output
 
