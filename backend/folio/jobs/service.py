@@ -139,10 +139,10 @@ class JobService:
         await self._delete(task_id)
         return None
 
-    async def watch(self, task_id: UUID) -> AsyncGenerator[TaskProgress, None]:
-        """The task now, each change, and its end. Raises TaskNotFoundError, now or when it is
+    async def watch(self, task: TaskRow) -> AsyncGenerator[TaskProgress, None]:
+        """The task as get() gave it, each change, and its end. Raises TaskNotFoundError when it is
         deleted meanwhile. A short outage of the database is waited out."""
-        async with aclosing(self._feed.watch(await self.get(task_id))) as changes:
+        async with aclosing(self._feed.watch(task)) as changes:
             async for progress in changes:
                 yield progress
 
