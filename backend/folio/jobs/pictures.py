@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from folio.documents.memory_file import create_memory_file
 from folio.jobs.boxes import draw_boxes
 from folio.jobs.keys import boxed_page_key, figure_key, task_folder
 from folio.pipeline.markdown import figure_boxes
@@ -80,6 +82,8 @@ def shrink(jpeg: bytes, width: int) -> bytes:
 
 
 def _to_jpeg(picture: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+    # Pillow lets other threads run while it encodes, but only into what the system knows as a file.
+    with os.fdopen(create_memory_file(), "w+b") as file:
+        picture.save(file, "JPEG", quality=quality)
+        file.seek(0)
+        return file.read()
