@@ -72,10 +72,14 @@ class TaskRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    def add(self, task: NewTask) -> None:
-        """A queued task."""
+    def add(self, task: NewTask, *, enqueued_at: datetime | None = None) -> None:
+        """A queued task. `enqueued_at` is by read_clock(), for a task that the reaper may see."""
         self._session.add(
-            TaskRow(**asdict(task), status=TaskStatus.QUEUED, enqueued_at=task.queued_at)
+            TaskRow(
+                **asdict(task),
+                status=TaskStatus.QUEUED,
+                enqueued_at=enqueued_at or task.queued_at,
+            )
         )
 
     async def get(self, task_id: UUID) -> TaskRow | None:
@@ -160,7 +164,8 @@ class TaskRepository:
     ) -> list[UUID]:
         """Unfinished tasks that nobody works on and no queue took lately. For the reaper.
 
-        They count as enqueued now, so that two reapers do not take the same ones.
+        They count as enqueued now, so that two reapers do not take the same ones. What was enqueued
+        at a time that has not come yet was so before the clock was set back: it waits no longer.
         """
         has_leased_page = exists().where(
             PageRow.task_id == TaskRow.id,
@@ -171,7 +176,7 @@ class TaskRepository:
             select(TaskRow.id)
             .where(
                 TaskRow.status.in_(UNFINISHED),
-                TaskRow.enqueued_at < enqueued_before,
+                or_(TaskRow.enqueued_at < enqueued_before, TaskRow.enqueued_at > now),
                 _is_free(TaskRow.lease_expires_at, now),
                 ~has_leased_page,
             )

@@ -16,6 +16,7 @@ from folio.db import (
     TaskRepository,
     TaskRow,
     TaskStatus,
+    read_clock,
 )
 from folio.db.records import UNFINISHED
 from folio.db.repositories import TaskListing
@@ -84,7 +85,7 @@ class JobService:
         await self._storage.write(upload_key(task.id), whole)
         try:
             async with self._database.transaction() as session:
-                TaskRepository(session).add(task)
+                TaskRepository(session).add(task, enqueued_at=await read_clock(session))
         except BaseException:  # nobody would ever delete it
             with suppress(StorageUnavailableError):
                 await self._storage.delete_folder(task_folder(task.id))
