@@ -2,6 +2,7 @@
 
 from folio.db.clock import read_clock
 from folio.db.leases import LeaseRepository
+from folio.db.pages import PageRepository
 from folio.db.records import (
     Backlog,
     NewTask,
@@ -11,9 +12,9 @@ from folio.db.records import (
     TaskKind,
     TaskStatus,
 )
-from folio.db.repositories import PageRepository, TaskRepository
 from folio.db.session import Database
 from folio.db.tables import PageRow, TaskRow
+from folio.db.tasks import TaskRepository
 
 __all__ = [
     "Backlog",

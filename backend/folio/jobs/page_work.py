@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from folio.db import Database, PageOutcome, PageRepository, PageStatus, TaskRepository
-from folio.db.repositories import PageClaim
+from folio.db.pages import PageClaim
 from folio.documents import FailedPage, RenderedPage
 from folio.engine import OcrEngine
 from folio.errors import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from folio.db import Database, PageRepository, read_clock
-from folio.db.repositories import PageClaim
+from folio.db.pages import PageClaim
 from folio.documents import RenderedPage
 from folio.errors import EngineTimeoutError, FolioError, StorageUnavailableError
 from folio.jobs.background import Background

@@ -19,7 +19,7 @@ from folio.db import (
     read_clock,
 )
 from folio.db.records import UNFINISHED
-from folio.db.repositories import TaskListing
+from folio.db.tasks import TaskListing
 from folio.documents import sniff_document
 from folio.documents.sniff import HEAD_BYTES
 from folio.engine.running import RunningRequests

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from folio.db import Database, NewTask, PageOutcome, PageRepository, PageStatus, TaskKind
-from folio.db.repositories import TaskRepository
+from folio.db.tasks import TaskRepository
 from folio.errors import StorageUnavailableError, TaskNotFoundError
 from folio.jobs.keys import ResultKind, figure_key, result_key
 from folio.jobs.pictures import make_pictures, store_pictures

@@ -1,10 +1,7 @@
-"""All queries. A repository works within the caller's transaction and never commits.
+"""Pages: every query of them but the heartbeat's, which are in `leases`."""
 
-Times come from the caller: those of leases by read_clock().
-"""
-
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -14,39 +11,19 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    exists,
     func,
     insert,
-    or_,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy import delete as sql_delete
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from folio.db.cursor import Cursor
-from folio.db.records import (
-    UNFINISHED,
-    Backlog,
-    NewTask,
-    PageOutcome,
-    PageStatus,
-    TaskError,
-    TaskStatus,
-    duration_ms,
-)
+from folio.db.records import PageOutcome, PageStatus, duration_ms
+from folio.db.statements import changed, execute_update, is_free
 from folio.db.tables import PageRow, TaskRow
-
-
-@dataclass(frozen=True)
-class TaskListing:
-    """Tasks, newest first, and where the next ones begin (None at the end)."""
-
-    tasks: list[TaskRow]
-    next_cursor: str | None
+from folio.db.tasks import IS_READ
 
 
 @dataclass(frozen=True)
@@ -66,159 +43,6 @@ class StoredPage:
     is_last: bool
 
 
-class TaskRepository:
-    """Tasks: what state they are in, and who drives them."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    def add(self, task: NewTask, *, enqueued_at: datetime | None = None) -> None:
-        """A queued task. `enqueued_at` is by read_clock(), for a task that the reaper may see."""
-        self._session.add(
-            TaskRow(
-                **asdict(task),
-                status=TaskStatus.QUEUED,
-                enqueued_at=enqueued_at or task.queued_at,
-            )
-        )
-
-    async def get(self, task_id: UUID) -> TaskRow | None:
-        return await self._session.get(TaskRow, task_id, populate_existing=True)
-
-    async def get_many(self, task_ids: Collection[UUID]) -> dict[UUID, TaskRow]:
-        """Those that are there."""
-        tasks = await self._session.scalars(select(TaskRow).where(TaskRow.id.in_(task_ids)))
-        return {task.id: task for task in tasks}
-
-    async def list_newest(
-        self, *, limit: int, cursor: str | None = None, status: TaskStatus | None = None
-    ) -> TaskListing:
-        """Raises InvalidInputError for a cursor that is none of ours."""
-        order = tuple_(TaskRow.queued_at, TaskRow.id)
-        query = select(TaskRow).order_by(TaskRow.queued_at.desc(), TaskRow.id.desc())
-        if status is not None:
-            query = query.where(TaskRow.status == status)
-        if cursor is not None:
-            last = Cursor.decode(cursor)
-            query = query.where(order < (last.queued_at, last.task_id))
-        tasks = list(await self._session.scalars(query.limit(limit + 1)))
-        if len(tasks) <= limit:
-            return TaskListing(tasks, None)
-        last_task = tasks[limit - 1]
-        return TaskListing(tasks[:limit], Cursor(last_task.queued_at, last_task.id).encode())
-
-    async def start(self, task_id: UUID, *, now: datetime) -> bool:
-        """Whether the task runs now. False for one that has ended, or was never there."""
-        return await self._update(
-            and_(TaskRow.id == task_id, TaskRow.status.in_(UNFINISHED)),
-            status=TaskStatus.RUNNING,
-            started_at=func.coalesce(TaskRow.started_at, now),
-        )
-
-    async def finish(
-        self, task_id: UUID, status: TaskStatus, *, now: datetime, error: TaskError | None = None
-    ) -> bool:
-        """End a task. False where it has ended already: the first end stays."""
-        task = await self.get(task_id)
-        if task is None:
-            return False
-        return await self._update(
-            and_(TaskRow.id == task_id, TaskRow.status.in_(UNFINISHED)),
-            status=status,
-            finished_at=now,
-            duration_ms=duration_ms(task.queued_at, now),
-            error_code=error and error.code,
-            error_message=error and error.message,
-            error_page_number=error and error.page_number,
-            lease_owner=None,
-            lease_expires_at=None,
-        )
-
-    async def delete(self, task_id: UUID) -> bool:
-        """Delete the task with its pages. Its files are the caller's to delete before."""
-        return await _changed(self._session, sql_delete(TaskRow).where(TaskRow.id == task_id))
-
-    async def lease(
-        self, task_id: UUID, owner: str, *, now: datetime, expires_at: datetime
-    ) -> bool:
-        """Become the one who opens the document or writes the results, or stay it for longer."""
-        return await self._update(
-            and_(
-                TaskRow.id == task_id,
-                TaskRow.status.in_(UNFINISHED),
-                or_(_is_free(TaskRow.lease_expires_at, now), TaskRow.lease_owner == owner),
-            ),
-            lease_owner=owner,
-            lease_expires_at=expires_at,
-        )
-
-    async def release(self, task_id: UUID, owner: str) -> bool:
-        return await self._update(
-            and_(TaskRow.id == task_id, TaskRow.lease_owner == owner),
-            lease_owner=None,
-            lease_expires_at=None,
-        )
-
-    async def take_stalled(
-        self, *, now: datetime, enqueued_before: datetime, limit: int
-    ) -> list[UUID]:
-        """Unfinished tasks that nobody works on and no queue took lately. For the reaper.
-
-        They count as enqueued now, so that two reapers do not take the same ones. What was enqueued
-        at a time that has not come yet was so before the clock was set back: it waits no longer.
-        """
-        has_leased_page = exists().where(
-            PageRow.task_id == TaskRow.id,
-            PageRow.status == PageStatus.PENDING,
-            PageRow.lease_expires_at > now,
-        )
-        stalled = (
-            select(TaskRow.id)
-            .where(
-                TaskRow.status.in_(UNFINISHED),
-                or_(TaskRow.enqueued_at < enqueued_before, TaskRow.enqueued_at > now),
-                _is_free(TaskRow.lease_expires_at, now),
-                ~has_leased_page,
-            )
-            .order_by(TaskRow.queued_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=TaskRow)
-        )
-        task_ids = list(await self._session.scalars(stalled))
-        await self._update(TaskRow.id.in_(task_ids), enqueued_at=now)
-        return task_ids
-
-    async def is_read(self, task_id: UUID) -> bool:
-        """Whether it is unfinished, and every page has its outcome: its results can be written.
-
-        Of those that finish pages at the same time, the last one is told so.
-        """
-        query = select(TaskRow.id).where(TaskRow.id == task_id, _IS_READ)
-        return await self._session.scalar(query) is not None
-
-    async def backlog(self) -> Backlog:
-        is_queued = TaskRow.status == TaskStatus.QUEUED
-        query = select(
-            func.count().filter(is_queued),
-            func.count().filter(~is_queued),
-            func.sum(TaskRow.num_pages - TaskRow.pages_done),
-            func.min(TaskRow.queued_at).filter(is_queued),
-        ).where(TaskRow.status.in_(UNFINISHED))
-        num_queued, num_running, num_pages, oldest = (await self._session.execute(query)).one()
-        return Backlog(num_queued, num_running, num_pages or 0, oldest)
-
-    async def list_finished_before(self, instant: datetime, *, limit: int) -> list[UUID]:
-        """The tasks whose time to be kept is over."""
-        query = select(TaskRow.id).where(TaskRow.finished_at < instant)
-        return list(await self._session.scalars(query.order_by(TaskRow.finished_at).limit(limit)))
-
-    async def _update(self, condition: ColumnElement[bool], **values: Any) -> bool:
-        statement = update(TaskRow).where(condition).values(**values)
-        return await _changed(self._session, statement)
-
-
-_IS_READ = and_(TaskRow.status.in_(UNFINISHED), TaskRow.pages_done >= TaskRow.num_pages)
-
 # Run for every page, so they are put together once: that takes longer than to run them.
 _PAGES, _TASKS = cast(Table, PageRow.__table__), cast(Table, TaskRow.__table__)
 _FINISH = update(_PAGES).where(
@@ -235,12 +59,16 @@ _COUNT = (
         pages_done=_TASKS.c.pages_done + bindparam("num_done"),
         pages_failed=_TASKS.c.pages_failed + bindparam("num_failed"),
     )
-    .returning(_IS_READ)
+    .returning(IS_READ)
 )
 
 
 class PageRepository:
-    """Pages: claimed by one worker at a time, and finished once."""
+    """Pages: claimed by one worker at a time, and finished once.
+
+    Works within the caller's transaction and never commits. Times come from the caller: those of
+    leases by read_clock().
+    """
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -248,7 +76,7 @@ class PageRepository:
     async def add(self, task_id: UUID, page_numbers: Sequence[int]) -> bool:
         """Pending pages, once per task: False, and nothing changes, where there are pages."""
         first = update(TaskRow).where(TaskRow.id == task_id, TaskRow.num_pages.is_(None))
-        if not await _changed(self._session, first.values(num_pages=len(page_numbers))):
+        if not await changed(self._session, first.values(num_pages=len(page_numbers))):
             return False
         # As rows and not as objects, which would hold up the event loop: 2,000 for 100 ms.
         pending = {"task_id": task_id, "status": PageStatus.PENDING}
@@ -300,7 +128,7 @@ class PageRepository:
         """
         free = select(PageRow.page_number).where(
             _is_pending(task_id),
-            _is_free(PageRow.lease_expires_at, now),
+            is_free(PageRow.lease_expires_at, now),
             PageRow.num_claims < max_claims,
             PageRow.page_number >= first,
         )
@@ -370,10 +198,10 @@ class PageRepository:
         outcome = PageOutcome(PageStatus.FAILED, now, now, reason=reason, reason_code=reason_code)
         condition = and_(
             _is_pending(task_id),
-            _is_free(PageRow.lease_expires_at, now),
+            is_free(PageRow.lease_expires_at, now),
             PageRow.num_claims >= max_claims,
         )
-        num_failed = await _execute(
+        num_failed = await execute_update(
             self._session, update(PageRow).where(condition).values(**_finished(outcome))
         )
         await self._count(task_id, num_failed, num_failed=num_failed)
@@ -385,7 +213,7 @@ class PageRepository:
         return bool((await self._session.execute(_COUNT, numbers)).scalar())
 
     async def _update(self, condition: ColumnElement[bool], **values: Any) -> bool:
-        return await _changed(self._session, update(PageRow).where(condition).values(**values))
+        return await changed(self._session, update(PageRow).where(condition).values(**values))
 
 
 def _is_pending(task_id: UUID) -> ColumnElement[bool]:
@@ -411,10 +239,6 @@ def _of_claim(claim: PageClaim) -> dict[str, Any]:
     }
 
 
-def _is_free(lease_expires_at: Any, now: datetime) -> ColumnElement[bool]:
-    return or_(lease_expires_at.is_(None), lease_expires_at <= now)
-
-
 def _finished(outcome: PageOutcome) -> dict[str, Any]:
     # Not asdict(), which copies every block of the page.
     return {
@@ -423,14 +247,3 @@ def _finished(outcome: PageOutcome) -> dict[str, Any]:
         "lease_owner": None,
         "lease_expires_at": None,
     }
-
-
-async def _changed(session: AsyncSession, statement: Any) -> bool:
-    return await _execute(session, statement) > 0
-
-
-async def _execute(session: AsyncSession, statement: Any) -> int:
-    """The number of rows that the statement has changed."""
-    result = await session.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult), "an UPDATE or a DELETE"
-    return result.rowcount
