@@ -32,14 +32,22 @@ class Pictures:
 
 
 async def store_pictures(
-    storage: Storage, task_id: UUID, page_number: int, pixels: NDArray[np.uint8], page: PageResult
+    storage: Storage,
+    task_id: UUID,
+    page_number: int,
+    pixels: NDArray[np.uint8],
+    page: PageResult,
+    *,
+    turns: asyncio.Semaphore,
 ) -> Mapping[BoundingBox, str]:
-    """Cut and draw in a thread, store, and say for each figure's box how a document beside the
-    pictures links to it. pixels: uint8 (height, width, 3), those that the page was read from.
+    """Cut and draw in a thread when it is our turn, store, and say for each figure's box how a
+    document beside the pictures links to it.
 
-    Raises StorageUnavailableError.
+    pixels: uint8 (height, width, 3), those that the page was read from. Raises
+    StorageUnavailableError.
     """
-    pictures = await asyncio.to_thread(make_pictures, pixels, page.blocks)
+    async with turns:
+        pictures = await asyncio.to_thread(make_pictures, pixels, page.blocks)
     boxes = figure_boxes(page.blocks)
     links: dict[BoundingBox, str] = {}
     for number, picture in pictures.figures.items():
