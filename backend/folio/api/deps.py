@@ -1,4 +1,8 @@
-"""What routes ask for."""
+"""What routes ask for.
+
+Every dependency is a coroutine, though none waits: FastAPI calls plain functions in a thread each,
+and where documents are worked on a change of threads costs more than all the rest of a call.
+"""
 
 import logging
 from collections.abc import Callable
@@ -21,12 +25,12 @@ log = logging.getLogger(__name__)
 _STILL_LOADING = "The model is still loading. Try again in a minute."
 
 
-def get_engine(request: Request) -> OcrEngine:
+async def get_engine(request: Request) -> OcrEngine:
     engine: OcrEngine = request.app.state.engine
     return engine
 
 
-def get_intake(request: Request) -> Intake:
+async def get_intake(request: Request) -> Intake:
     intake: Intake = request.app.state.intake
     return intake
 
@@ -38,23 +42,23 @@ def require_ready(engine: OcrEngine) -> None:
         raise EngineNotReadyError(status.reason or _STILL_LOADING)
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_decode_limiter(request: Request) -> CapacityLimiter:
+async def get_decode_limiter(request: Request) -> CapacityLimiter:
     """How many images may be decoded at once: each can take hundreds of megabytes."""
     limiter: CapacityLimiter = request.app.state.decode_limiter
     return limiter
 
 
-def get_running(request: Request) -> RunningRequests:
+async def get_running(request: Request) -> RunningRequests:
     running: RunningRequests = request.app.state.running
     return running
 
 
-def get_job_service(request: Request) -> JobService:
+async def get_job_service(request: Request) -> JobService:
     """Raises StorageUnavailableError where the database cannot hold tasks now."""
     problem = request.app.state.job_parts.database_problem
     if problem is not None:
@@ -63,7 +67,7 @@ def get_job_service(request: Request) -> JobService:
     return jobs
 
 
-def get_record_image(request: Request) -> Callable[[ImageRecord], None]:
+async def get_record_image(request: Request) -> Callable[[ImageRecord], None]:
     """Without a database images are read all the same."""
     state = request.app.state
     record: Callable[[ImageRecord], None] = state.jobs.record_image

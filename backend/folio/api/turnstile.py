@@ -54,14 +54,11 @@ class _Body:
         return message
 
     async def _receive_soon(self) -> Message:
-        message = asyncio.ensure_future(self._receive())
+        hesitating = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self.step_aside)
         try:
-            await asyncio.wait([message], timeout=PATIENCE_SECONDS)
-            if not message.done():
-                self.step_aside()
-            return await message
+            return await self._receive()
         finally:
-            message.cancel()
+            hesitating.cancel()
 
     def step_aside(self) -> None:
         self._is_through = True

@@ -1,7 +1,9 @@
 """What must not be lost: tasks and pages, on Postgres or SQLite. Knows not what they mean."""
 
 from folio.db.clock import read_clock
+from folio.db.ended_tasks import add_ended
 from folio.db.leases import LeaseRepository
+from folio.db.pages import PageRepository
 from folio.db.records import (
     Backlog,
     EndedTask,
@@ -12,9 +14,9 @@ from folio.db.records import (
     TaskKind,
     TaskStatus,
 )
-from folio.db.repositories import PageRepository, TaskRepository
 from folio.db.session import Database
 from folio.db.tables import PageRow, TaskRow
+from folio.db.tasks import TaskRepository
 
 __all__ = [
     "Backlog",
@@ -31,5 +33,6 @@ __all__ = [
     "TaskRepository",
     "TaskRow",
     "TaskStatus",
+    "add_ended",
     "read_clock",
 ]

@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from folio.db.session import Database
 
@@ -36,8 +37,7 @@ async def find_schema_problem(database: Database) -> str | None:
     Raises StorageUnavailableError.
     """
     async with database.reading() as session:
-        connection = await session.connection()
-        current = await connection.run_sync(_current_revision)
+        current = await session.run_sync(_current_revision)
     newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if current == newest:
         return None
@@ -45,8 +45,8 @@ async def find_schema_problem(database: Database) -> str | None:
     return f"The database {state}; this Folio wants version {newest}. Run `folio migrate`."
 
 
-def _current_revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _current_revision(session: Session) -> str | None:
+    return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def _upgrade(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from asyncpg import InterfaceError, InternalClientError, PostgresError
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -27,12 +27,14 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from folio.errors import StorageUnavailableError
 
 _WRITES = "folio_writes"
 _BUSY_TIMEOUT_SECONDS = 30
+_LOOK_TIMEOUT_SECONDS = 1.0  # of the event loop: only what recovers a database keeps looks waiting
 _CONNECT_TIMEOUT_SECONDS = 10.0
 # A server that vanished without a word would be waited for by whoever asked it last.
 _ANSWER_TIMEOUT_SECONDS = 30.0
@@ -64,9 +66,14 @@ class Database:
         # SQLite has one writer at a time. The others wait here, where they hold no connection that
         # a reader could use, and not in SQLite, which sleeps between its looks at the lock.
         self._writer: AbstractAsyncContextManager[Any] = (
-            asyncio.Lock() if self.db_engine.dialect.name == "sqlite" else nullcontext()
+            asyncio.Lock() if self._is_embedded else nullcontext()
         )
-        self._reading = async_sessionmaker(self.db_engine, expire_on_commit=False)
+        self._looks = _Looks(self.db_engine.url) if self._is_embedded else None
+        self._reading = (
+            async_sessionmaker(self.db_engine, expire_on_commit=False)
+            if self._looks is None
+            else self._looks.make_session
+        )
         self._writing = async_sessionmaker(
             self.db_engine.execution_options(**{_WRITES: True}), expire_on_commit=False
         )
@@ -100,7 +107,49 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        if self._looks is not None:
+            self._looks.close()
         await self.db_engine.dispose()
+
+    @property
+    def _is_embedded(self) -> bool:
+        return self.db_engine.dialect.name == "sqlite"
+
+
+class _Looks:
+    """Looks at SQLite that run on the event loop itself.
+
+    One takes 0.2 ms and waits for no writer. aiosqlite would go to a thread and back six times for
+    it, and each time wait for the threads that work on pages: 3 ms, and of a hundred one 60.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._db_engine = db_engine = create_engine(
+            url.set(drivername="sqlite+pysqlite"),
+            max_overflow=-1,  # who waits for a connection here keeps the loop from freeing one
+            connect_args={"timeout": _LOOK_TIMEOUT_SECONDS},
+        )
+        _listen_to_sqlite(db_engine)
+
+        class BoundSession(Session):
+            def get_bind(self, *_: Any, **__: Any) -> Engine:
+                return db_engine
+
+        self.make_session = async_sessionmaker(
+            class_=_LookingSession, sync_session_class=BoundSession, expire_on_commit=False
+        )
+
+    def close(self) -> None:
+        self._db_engine.dispose()
+
+
+class _LookingSession(AsyncSession):
+    """What it gives is there at once, as AsyncSession's own execute() does not expect."""
+
+    async def execute(self, statement: Any, *arguments: Any, **options: Any) -> Any:
+        return await self.run_sync(
+            lambda session: session.execute(statement, *arguments, **options)
+        )
 
 
 def create_db_engine(
@@ -115,8 +164,7 @@ def create_db_engine(
         engine = create_async_engine(
             parsed, pool_size=pool_size, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}
         )
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        _listen_to_sqlite(engine.sync_engine)
         return engine
     engine = create_async_engine(
         parsed,
@@ -140,6 +188,11 @@ def _replace_if_cut(connection: Any, _: ConnectionPoolEntry, __: Any) -> None:
         connection.run_async(lambda asyncpg_connection: asyncpg_connection.execute("SELECT 1"))
     except (PostgresError, InterfaceError, InternalClientError, OSError, TimeoutError) as error:
         raise InvalidatePoolError from error
+
+
+def _listen_to_sqlite(db_engine: Engine) -> None:
+    event.listen(db_engine, "connect", _set_up_sqlite)
+    event.listen(db_engine, "begin", _begin_sqlite)
 
 
 def _set_up_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

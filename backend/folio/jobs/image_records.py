@@ -17,8 +17,8 @@ from folio.db import (
     PageStatus,
     TaskError,
     TaskKind,
-    TaskRepository,
     TaskStatus,
+    add_ended,
 )
 from folio.errors import StorageUnavailableError
 from folio.jobs.background import Background
@@ -142,7 +142,7 @@ async def store_image_records(database: Database, records: Sequence[ImageRecord]
     """In one transaction: no worker ever sees one of the tasks unfinished. Raises
     StorageUnavailableError."""
     async with database.transaction() as session:
-        await TaskRepository(session).add_ended([_ended(record) for record in records])
+        await add_ended(session, [_ended(record) for record in records])
 
 
 def _ended(record: ImageRecord) -> EndedTask:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from folio.db import Database, LeaseRepository, TaskRepository, read_clock
-from folio.db.repositories import PageClaim
+from folio.db.pages import PageClaim
 from folio.errors import StorageUnavailableError
 
 log = logging.getLogger(__name__)

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import os
 import time
 from dataclasses import dataclass
 from datetime import datetime
 
 from folio.db import Database, PageOutcome, PageRepository, PageStatus, TaskRepository
-from folio.db.repositories import PageClaim
+from folio.db.pages import PageClaim
 from folio.documents import FailedPage, RenderedPage
 from folio.engine import OcrEngine
 from folio.errors import (
@@ -67,6 +68,8 @@ class PageWork:
         self._engine = engine
         self._leases = leases
         self._max_crops = max_crops
+        # More at once than there are cores are no sooner done, and each takes 9 MB for a copy.
+        self._drawing = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def finish(self, page: ClaimedPage, rendered: RenderedPage | FailedPage) -> bool:
         """Whether it was the task's last page. Raises TROUBLE; the page is then still claimed."""
@@ -100,7 +103,12 @@ class PageWork:
         )
         with timed(Stage.PICTURES):
             links = await store_pictures(
-                self._storage, task_id, number, rendered.pixels, repaired.result
+                self._storage,
+                task_id,
+                number,
+                rendered.pixels,
+                repaired.result,
+                turns=self._drawing,
             )
         return page_outcome(
             repaired, figure_links=links, started_at=page.started_at, finished_at=now()

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from folio.documents.memory_file import create_memory_file
 from folio.jobs.boxes import draw_boxes
 from folio.jobs.keys import boxed_page_key, figure_key, task_folder
 from folio.pipeline.markdown import figure_boxes
@@ -30,14 +32,22 @@ class Pictures:
 
 
 async def store_pictures(
-    storage: Storage, task_id: UUID, page_number: int, pixels: NDArray[np.uint8], page: PageResult
+    storage: Storage,
+    task_id: UUID,
+    page_number: int,
+    pixels: NDArray[np.uint8],
+    page: PageResult,
+    *,
+    turns: asyncio.Semaphore,
 ) -> Mapping[BoundingBox, str]:
-    """Cut and draw in a thread, store, and say for each figure's box how a document beside the
-    pictures links to it. pixels: uint8 (height, width, 3), those that the page was read from.
+    """Cut and draw in a thread when it is our turn, store, and say for each figure's box how a
+    document beside the pictures links to it.
 
-    Raises StorageUnavailableError.
+    pixels: uint8 (height, width, 3), those that the page was read from. Raises
+    StorageUnavailableError.
     """
-    pictures = await asyncio.to_thread(make_pictures, pixels, page.blocks)
+    async with turns:
+        pictures = await asyncio.to_thread(make_pictures, pixels, page.blocks)
     boxes = figure_boxes(page.blocks)
     links: dict[BoundingBox, str] = {}
     for number, picture in pictures.figures.items():
@@ -80,6 +90,8 @@ def shrink(jpeg: bytes, width: int) -> bytes:
 
 
 def _to_jpeg(picture: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+    # Pillow lets other threads run while it encodes, but only into what the system knows as a file.
+    with os.fdopen(create_memory_file(), "w+b") as file:
+        picture.save(file, "JPEG", quality=quality)
+        file.seek(0)
+        return file.read()

@@ -16,9 +16,10 @@ from folio.db import (
     TaskRepository,
     TaskRow,
     TaskStatus,
+    read_clock,
 )
 from folio.db.records import UNFINISHED
-from folio.db.repositories import TaskListing
+from folio.db.tasks import TaskListing
 from folio.documents import sniff_document
 from folio.documents.sniff import HEAD_BYTES
 from folio.engine.running import RunningRequests
@@ -84,7 +85,7 @@ class JobService:
         await self._storage.write(upload_key(task.id), whole)
         try:
             async with self._database.transaction() as session:
-                TaskRepository(session).add(task)
+                TaskRepository(session).add(task, enqueued_at=await read_clock(session))
         except BaseException:  # nobody would ever delete it
             with suppress(StorageUnavailableError):
                 await self._storage.delete_folder(task_folder(task.id))
@@ -139,10 +140,10 @@ class JobService:
         await self._delete(task_id)
         return None
 
-    async def watch(self, task_id: UUID) -> AsyncGenerator[TaskProgress, None]:
-        """The task now, each change, and its end. Raises TaskNotFoundError, now or when it is
+    async def watch(self, task: TaskRow) -> AsyncGenerator[TaskProgress, None]:
+        """The task as get() gave it, each change, and its end. Raises TaskNotFoundError when it is
         deleted meanwhile. A short outage of the database is waited out."""
-        async with aclosing(self._feed.watch(await self.get(task_id))) as changes:
+        async with aclosing(self._feed.watch(task)) as changes:
             async for progress in changes:
                 yield progress
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from folio.db import Database, NewTask, PageOutcome, PageRepository, PageStatus, TaskKind
-from folio.db.repositories import PageClaim, TaskRepository
+from folio.db.pages import PageClaim
 from folio.db.tables import PageRow, TaskRow
+from folio.db.tasks import TaskRepository
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(seconds=60)

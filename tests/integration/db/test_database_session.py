@@ -70,6 +70,25 @@ async def test_looks_are_quick_while_many_write(database: Database) -> None:
     assert slowest < 10  # SQLite's wait for a lock would be 30 seconds
 
 
+async def test_twenty_may_look_at_once(database: Database) -> None:
+    task_id = await add_task(database)
+    all_look = asyncio.Barrier(20)
+
+    async def look() -> bool:
+        async with database.reading() as session:
+            task = await TaskRepository(session).get(task_id)
+            await asyncio.wait_for(all_look.wait(), timeout=20)
+        return task is not None
+
+    assert await asyncio.gather(*(look() for _ in range(20))) == [True] * 20
+
+
+async def test_a_look_gives_plain_rows_too(database: Database) -> None:
+    async with database.reading() as session:
+        rows = await session.execute(text("SELECT 1, 2"))
+    assert [tuple(row) for row in rows] == [(1, 2)]
+
+
 async def test_writers_that_read_first_wait_for_each_other(database: Database) -> None:
     task_id = await add_task(database)
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from folio.db import Database, NewTask, PageOutcome, PageRepository, PageStatus, TaskKind
-from folio.db.repositories import TaskRepository
+from folio.db.tasks import TaskRepository
 from folio.errors import StorageUnavailableError, TaskNotFoundError
 from folio.jobs.keys import ResultKind, figure_key, result_key
 from folio.jobs.pictures import make_pictures, store_pictures
@@ -64,7 +64,9 @@ async def finish_next(
 ) -> int:
     """The next free page gets this outcome, with its pictures; its number."""
     [held] = await claim(database, task_id)
-    links = await store_pictures(storage, task_id, held.page_number, PIXELS, page.result)
+    links = await store_pictures(
+        storage, task_id, held.page_number, PIXELS, page.result, turns=asyncio.Semaphore()
+    )
     outcome = page_outcome(
         page, figure_links=links, started_at=seconds(1), finished_at=seconds(3.5)
     )
@@ -315,7 +317,7 @@ async def test_a_disk_that_is_full_at_the_zip_leaves_the_documents_and_no_zip(
 ) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (400, 400, 3), dtype=np.uint8)
     task_id = await add_finished_task(database, storage, read_page())
-    await store_pictures(storage, task_id, 1, noise, read_page().result)
+    await store_pictures(storage, task_id, 1, noise, read_page().result, turns=asyncio.Semaphore())
 
     with largest_file(50_000), pytest.raises(StorageUnavailableError, match="disk is full"):
         await write_results(database, storage, task_id)
@@ -334,7 +336,9 @@ async def test_a_real_disk_without_space_for_the_zip_is_said_and_a_larger_one_me
     with small_disk(tmp_path / "data", disk_bytes=disk_bytes, file_bytes=50_000) as disk:
         disk.grow(10 * picture)
         task_id = await add_finished_task(database, storage, read_page())
-        await store_pictures(storage, task_id, 1, noise, read_page().result)
+        await store_pictures(
+            storage, task_id, 1, noise, read_page().result, turns=asyncio.Semaphore()
+        )
         disk.grow(disk_bytes if isinstance(disk, SmallDisk) else 50_000)
 
         with pytest.raises(StorageUnavailableError, match="disk is full") as caught:

@@ -80,6 +80,18 @@ async def test_a_new_queue_gets_only_what_was_enqueued_before_it(database: Datab
         sweeping.cancel()
 
 
+@pytest.mark.parametrize("is_queue_new", [True, False])
+async def test_a_task_does_not_wait_for_a_clock_that_was_set_back(
+    database: Database, *, is_queue_new: bool
+) -> None:
+    await add_task(database, num_pages=3, queued_at=now() + HOUR)
+    with memory_queue() as queue:
+        reaper = make_reaper(database, queue)
+        for _ in range(2):
+            await reaper.sweep(patience=None if is_queue_new else timedelta(minutes=1))
+        assert await queue.num_waiting() == 1
+
+
 async def test_a_long_queue_is_not_made_longer(database: Database, queue: CeleryQueue) -> None:
     await add_task(database, queued_at=now() - HOUR)
     for _ in range(100):

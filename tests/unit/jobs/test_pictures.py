@@ -1,5 +1,6 @@
 """Figures cut from a page, and the page with its boxes drawn."""
 
+import asyncio
 import io
 from pathlib import Path
 from uuid import UUID
@@ -146,7 +147,9 @@ async def test_pictures_are_stored_and_linked_as_seen_from_the_document(tmp_path
     storage = LocalStorage(tmp_path)
     result = result_of(figure(900, 900, 950, 950), figure(100, 200, 300, 400))
 
-    links = await store_pictures(storage, TASK_ID, 3, page_pixels(), result)
+    links = await store_pictures(
+        storage, TASK_ID, 3, page_pixels(), result, turns=asyncio.Semaphore()
+    )
 
     assert links == {BoundingBox(100, 200, 300, 400): "images/page-0003-figure-2.jpg"}
     assert await storage.size(figure_key(TASK_ID, 3, 2)) is not None
@@ -154,9 +157,23 @@ async def test_pictures_are_stored_and_linked_as_seen_from_the_document(tmp_path
     assert await storage.size(boxed_page_key(TASK_ID, 3)) is not None
 
 
+async def test_pictures_are_made_in_turn(tmp_path: Path) -> None:
+    storage, turns = LocalStorage(tmp_path), asyncio.Semaphore(0)
+    storing = asyncio.create_task(
+        store_pictures(storage, TASK_ID, 3, page_pixels(), result_of(), turns=turns)
+    )
+    await asyncio.sleep(0.2)
+    assert await storage.size(boxed_page_key(TASK_ID, 3)) is None
+    turns.release()
+    await storing
+    assert await storage.size(boxed_page_key(TASK_ID, 3)) is not None
+
+
 async def test_a_figure_that_is_boxed_twice_is_stored_once(tmp_path: Path) -> None:
     result = result_of(figure(100, 200, 300, 400), figure(100, 200, 300, 400))
-    links = await store_pictures(LocalStorage(tmp_path), TASK_ID, 1, page_pixels(), result)
+    links = await store_pictures(
+        LocalStorage(tmp_path), TASK_ID, 1, page_pixels(), result, turns=asyncio.Semaphore()
+    )
     assert list(links.values()) == ["images/page-0001-figure-1.jpg"]
 
 

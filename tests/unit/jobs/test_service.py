@@ -191,7 +191,7 @@ async def test_a_result_whose_file_is_gone_says_so(jobs: JobService, database: D
 async def test_a_watch_tells_each_change_and_the_end(jobs: JobService, database: Database) -> None:
     task_id = await submit(jobs)
     seen = []
-    async for progress in jobs.watch(task_id):
+    async for progress in jobs.watch(await jobs.get(task_id)):
         seen.append((progress.task.status, progress.task.num_pages))
         if len(seen) == 1:
             async with database.transaction() as session:
@@ -207,14 +207,14 @@ async def test_a_watch_of_a_finished_task_ends_at_once(
 ) -> None:
     task_id = await submit(jobs)
     await end(database, task_id, TaskStatus.FAILED)
-    assert [progress.is_last async for progress in jobs.watch(task_id)] == [True]
+    assert [progress.is_last async for progress in jobs.watch(await jobs.get(task_id))] == [True]
 
 
 async def test_a_watch_hears_that_its_task_was_deleted(
     jobs: JobService, database: Database
 ) -> None:
     task_id = await submit(jobs)
-    changes = jobs.watch(task_id)
+    changes = jobs.watch(await jobs.get(task_id))
     await anext(changes)
     async with database.transaction() as session:
         await TaskRepository(session).delete(task_id)
@@ -226,7 +226,8 @@ async def test_many_watchers_see_the_same(jobs: JobService) -> None:
     task_id = await submit(jobs)
 
     async def watch() -> list[str]:
-        return [progress.task.status.value async for progress in jobs.watch(task_id)]
+        task = await jobs.get(task_id)
+        return [progress.task.status.value async for progress in jobs.watch(task)]
 
     watches = [asyncio.create_task(watch()) for _ in range(50)]
     await asyncio.sleep(0.1)
@@ -237,7 +238,7 @@ async def test_many_watchers_see_the_same(jobs: JobService) -> None:
 async def test_watches_end_when_the_service_stops(jobs: JobService) -> None:
     task_id = await submit(jobs)
     seen = []
-    async for progress in jobs.watch(task_id):
+    async for progress in jobs.watch(await jobs.get(task_id)):
         seen.append(progress.is_last)
         await jobs.end_watches()
     assert seen == [False]
@@ -253,7 +254,7 @@ async def test_the_speed_of_a_running_task_is_told(jobs: JobService, database: D
         await pages.fail_exhausted(
             task_id, now=NOW, max_claims=0, reason="tried", reason_code="tried"
         )
-    async for progress in jobs.watch(task_id):
+    async for progress in jobs.watch(await jobs.get(task_id)):
         assert progress.estimate.pages_per_second == pytest.approx(0.3, rel=0.2)
         break
 
@@ -276,7 +277,7 @@ async def test_a_watch_outlives_an_outage_of_the_database(
     async with InterruptedDatabase(f"sqlite:///{tmp_path / 'folio.db'}") as database:
         watcher = JobService(database, storage, queue)
         seen = []
-        async for progress in watcher.watch(task_id):
+        async for progress in watcher.watch(await watcher.get(task_id)):
             seen.append(progress.task.status.value)
             if len(seen) == 1:
                 database.is_away = True

@@ -14,7 +14,7 @@ from folio.api.downloads import picture, result_download, shrunk_picture
 from folio.api.problems import folio_problem, problems
 from folio.api.schemas import TaskListResponse, TaskPagesResponse, TaskStatusResponse
 from folio.api.task_rendering import page_schema, task_progress_event, task_status_response
-from folio.db import TaskKind, TaskStatus
+from folio.db import TaskKind, TaskRow, TaskStatus
 from folio.errors import StoredFileNotFoundError, TaskNotFoundError
 from folio.jobs.keys import ResultKind, boxed_page_key, picture_key
 from folio.jobs.service import JobService
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 _END = "end"
 
 
-def parse_task_id(
+async def parse_task_id(
     task_id: Annotated[str, Path(description="the `task_id` that the submission answered with")],
 ) -> UUID:
     """Raises TaskNotFoundError: what is no id of a task is the id of no task."""
@@ -103,17 +103,17 @@ async def watch_task(
     Every event holds the whole state, so after a reconnect nothing is missing."""
     if last_event_id == _END:
         return Response(status_code=204)
-    await jobs.get(task_id)  # while a 404 can still be answered
+    task = await jobs.get(task_id)  # while a 404 can still be answered
     return StreamingResponse(
-        event_stream.with_keep_alive(_event_frames(jobs, task_id)),
+        event_stream.with_keep_alive(_event_frames(jobs, task)),
         media_type=event_stream.MEDIA_TYPE,
         headers=event_stream.HEADERS,
     )
 
 
-async def _event_frames(jobs: JobService, task_id: UUID) -> AsyncIterator[str]:
+async def _event_frames(jobs: JobService, task: TaskRow) -> AsyncIterator[str]:
     try:
-        async with aclosing(jobs.watch(task_id)) as changes:
+        async with aclosing(jobs.watch(task)) as changes:
             async for progress in changes:
                 data = task_progress_event(progress).model_dump_json()
                 if progress.is_last:
