@@ -9,6 +9,8 @@ from folio.db import TaskStatus
 from tests.integration.jobs.conftest import MakeHouse
 from tests.metrics import Samples
 from tests.postgres import free_port
+from tests.programs import eventually
+from tests.redis import RedisServer
 
 
 async def test_a_worker_tells_what_it_does(make_house: MakeHouse, pdf_of_30: Path) -> None:
@@ -32,3 +34,25 @@ async def test_a_worker_tells_what_it_does(make_house: MakeHouse, pdf_of_30: Pat
     (end,) = [event for event in events if event["message"].endswith("succeeded, 30 pages")]
     assert end["task_id"] == str(task_id)
     assert "page_number" not in end
+
+
+async def test_a_worker_tells_whether_it_can_work(
+    make_house: MakeHouse, redis: RedisServer
+) -> None:
+    port = free_port()
+    house = make_house(WORKER_METRICS_PORT=str(port))
+    await house.start_service()
+    house.start_worker()
+
+    def says(status: str, reason: str) -> bool:
+        try:
+            told = httpx.get(f"http://127.0.0.1:{port}/health").json()
+        except httpx.TransportError:
+            return False
+        return told["status"] == status and reason in (told["reason"] or "")
+
+    await eventually(lambda: says("healthy", ""), seconds=30)
+    redis.stop()
+    await eventually(lambda: says("unhealthy", "The broker does not answer"), seconds=30)
+    redis.start()
+    await eventually(lambda: says("healthy", ""), seconds=30)

@@ -86,7 +86,7 @@ def test_nothing_starts_before_what_it_needs_is_well() -> None:
     }
     assert needs("backend-direct") == needs("backend-cpu") == needs("worker") == everything
     assert needs("migrate") == {"postgres": "service_healthy"}
-    for name in ("backend-direct", "backend-cpu", "postgres", "redis"):
+    for name in ("backend-direct", "backend-cpu", "worker", "postgres", "redis"):
         assert SERVICES[name]["healthcheck"]["test"]
 
 
