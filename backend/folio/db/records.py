@@ -62,11 +62,12 @@ class NewTask:
 
 @dataclass(frozen=True)
 class TaskError:
-    """Why a task failed: a code of errors.py, and a message for the user."""
+    """Why a task failed: a code of errors.py, a message for the user, and what that names."""
 
     code: str
     message: str
     page_number: int | None = None
+    values: dict[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

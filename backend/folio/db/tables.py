@@ -41,6 +41,7 @@ class TaskRow(Base):
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(StorableText)
     error_page_number: Mapped[int | None]
+    error_values: Mapped[dict[str, Any] | None] = mapped_column(StorableJson)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -14,6 +14,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
+from folio.jobs.readiness import Trouble
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -51,17 +53,18 @@ def serve_worker(port: int, find_problem: FindProblem) -> None:
 
 def ask_on(
     loop: asyncio.AbstractEventLoop,
-    find_problem: Callable[[], Coroutine[Any, Any, str | None]],
+    find_trouble: Callable[[], Coroutine[Any, Any, Trouble | None]],
     *,
     patience_seconds: float = _PATIENCE_SECONDS,
 ) -> str | None:
     """Ask on a loop that another thread runs; one that does not answer is the problem."""
-    answer = asyncio.run_coroutine_threadsafe(find_problem(), loop)
+    answer = asyncio.run_coroutine_threadsafe(find_trouble(), loop)
     try:
-        return answer.result(patience_seconds)
+        trouble = answer.result(patience_seconds)
     except TimeoutError:
         answer.cancel()
         return HANGS
+    return trouble.message if trouble else None
 
 
 def make_app(find_problem: FindProblem) -> "WSGIApplication":

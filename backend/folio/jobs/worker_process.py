@@ -96,7 +96,7 @@ class WorkerProcess:
     def _find_problem(self) -> str | None:
         if self._loop is None or self._running is None:
             return _STARTS
-        return ask_on(self._loop, self._running.readiness.find_problem)
+        return ask_on(self._loop, self._running.readiness.find_trouble)
 
     def _call(self, work: Coroutine[Any, Any, Answer], timeout: float | None = None) -> Answer:
         assert self._loop is not None, "start() comes first"

@@ -6,6 +6,7 @@ import time
 
 import httpx
 
+from folio.jobs.readiness import Trouble
 from folio.jobs.worker_http import HANGS, FindProblem, ask_on, make_app, serve_worker
 from tests.metrics import Samples
 from tests.postgres import free_port
@@ -48,12 +49,17 @@ async def is_well() -> None:
     """Nothing to tell."""
 
 
+async def is_away() -> Trouble:
+    return Trouble("broker_unavailable", "The broker does not answer.")
+
+
 def test_a_loop_that_is_stuck_is_told_from_one_that_turns() -> None:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
         assert ask_on(loop, is_well) is None
+        assert ask_on(loop, is_away) == "The broker does not answer."
         loop.call_soon_threadsafe(time.sleep, 0.5)
         assert ask_on(loop, is_well, patience_seconds=0.05) == HANGS
         assert ask_on(loop, is_well) is None
