@@ -51,13 +51,14 @@ class Backlog:
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task as it is submitted. `options` are JSON."""
+    """A task as it is submitted. `options` are JSON; `trace` as in TaskRow."""
 
     id: UUID
     kind: TaskKind
     filename: str
     options: dict[str, Any]
     queued_at: datetime
+    trace: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the words of a task's error name, for programs.
+"""A task's trace, and what the words of its error name, for programs.
 
 Revision: 0003, after 0002.
 """
@@ -17,7 +17,9 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 def upgrade() -> None:
     op.add_column("tasks", sa.Column("error_values", JSON, nullable=True))
+    op.add_column("tasks", sa.Column("trace", JSON, nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("tasks", "trace")
     op.drop_column("tasks", "error_values")
