@@ -120,7 +120,7 @@ class WorkerSettings(_Group):
         None,
         ge=1,
         le=65000,
-        description="/metrics of the first worker process; the others take the ports after it",
+        description="/health and /metrics of a worker's first process; others take those after it",
     )
 
 

@@ -32,6 +32,7 @@ def _task_row(task: EndedTask) -> TaskRow:
         error_code=error and error.code,
         error_message=error and error.message,
         error_page_number=error and error.page_number,
+        error_values=error and error.values,
     )
 
 

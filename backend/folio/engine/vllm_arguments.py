@@ -2,6 +2,7 @@
 
 import logging
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ def engine_arguments(settings: EngineSettings, say: Say) -> dict[str, Any]:
     Raises SetUpError before vLLM is asked.
     """
     prepared = prepare(settings, has_gpu=has_gpu(), say=say)
+    where = " and ".join(dict.fromkeys(gpu.name for gpu in prepared.plan.gpus)) or "the CPU"
+    log.info("On %s: %s (folio plan says why)", where, prepared.plan.summary)
     for warning in prepared.plan.warnings:
         log.warning("%s", warning)
     return planned_arguments(settings, prepared)
@@ -132,6 +135,9 @@ def no_repeat_ngram_arguments(
 
 def prepare_environment() -> None:
     """Set vLLM's environment variables, before its first import; the operator's own stay."""
+    if find_spec("triton") is None:
+        # Every process would say so, and a CPU has no use for it.
+        os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
     defaults = {
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
