@@ -448,7 +448,7 @@ def set_columns(setter: Typesetter, column: Column) -> None:
 
 def text_stream(corpus: Corpus) -> Iterator[str]:
     styles = ("sentences", "mixed", "numbers", "forms", "strings", "code", "markup", "echo")
-    return corpus.stream(corpus.rng.choices(styles, (63, 12, 4, 6, 4, 5, 2, 4))[0])
+    return corpus.stream(corpus.rng.choices(styles, (70, 9, 4, 5, 3, 4, 2, 3))[0])
 
 
 SETTERS = {

@@ -6,10 +6,10 @@ from torch.nn import functional
 
 from training.character_map import CharacterMap
 from training.nano import Nano, initialise, load_config
-from training.prefetch import Batch
+from training.prefetch import Batch, Part
 
 BALANCE_WEIGHT = 0.01
-MAPPED_PAGES = 0.4
+MAPPED_PAGES = 0.25
 # Patches along a side at 320, 640 and 1024 pixels.
 COMPILED_GRIDS = (20, 40, 64)
 
@@ -48,19 +48,29 @@ class Trainee(nn.Module):
         patches, tokens = self.encode(views.global_views)
         local = self.encode(views.local_views)[1] if views.local_views is not None else None
         image = nano.model.image_tokens(tokens, local, batch.plan.resolution.crop_grid)
-        hidden, balance = nano.model.decode(nano.embed_prompt(image, batch.inputs))
-        logits = nano.lm_head(
-            hidden.flatten(0, 1)[batch.positions + image.shape[1] * batch.rows]
-        ).float()
-        text_loss = functional.cross_entropy(logits, batch.targets)
-        loss = text_loss + BALANCE_WEIGHT * balance
+        sums = torch.stack([self.write(image, part) for part in batch.parts]).sum(0)
+        loss_sum, weight_sum, num_right, balance_sum = sums.unbind()
+        text_loss, accuracy = loss_sum / weight_sum, num_right / batch.num_targets
+        loss = text_loss + BALANCE_WEIGHT * balance_sum / len(batch.parts)
         map_losses = torch.zeros(2, device=loss.device)
         if map_weight > 0 and local is None:
             count = max(1, int(MAPPED_PAGES * len(tokens)))
             map_losses = self.character_map(patches[:count], tokens[:count], views.labels[:count])
             loss = loss + map_weight * map_losses.sum()
-        accuracy = (logits.argmax(-1) == batch.targets).float().mean()
         return loss, torch.stack([text_loss.detach(), accuracy, *map_losses.detach()])
+
+    def write(self, image: Tensor, part: Part) -> Tensor:
+        """The sums of the weighted losses and of the weights, how many targets are predicted right,
+        and the balance loss of some pages' answers, stacked."""
+        nano, num_image_tokens = self.nano, image.shape[1]
+        hidden, balance = nano.model.decode(
+            nano.embed_prompt(image.index_select(0, part.pages), part.inputs)
+        )
+        places = part.positions + num_image_tokens * part.rows
+        logits = nano.lm_head(hidden.flatten(0, 1)[places]).float()
+        losses = functional.cross_entropy(logits, part.targets, reduction="none")
+        num_right = (logits.detach().argmax(-1) == part.targets).sum()
+        return torch.stack([losses @ part.weights, part.weights.sum(), num_right, balance])
 
 
 def compile_block(

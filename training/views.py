@@ -8,10 +8,8 @@ from torch.nn import functional
 
 from folio.preprocessing.resolution import LOCAL_VIEW_SIZE, Resolution
 from folio.preprocessing.tiling import CropGrid
-from folio.preprocessing.transforms import PADDING_VALUE
+from folio.preprocessing.transforms import PADDING_VALUE, normalise
 from training.damage import damage, draw_colours
-
-PADDING = PADDING_VALUE / 255
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ def make_training_views(
     ink_colour, paper_colour = draw_colours(brightness)
 
     def colour(grey: Tensor) -> Tensor:
-        pixels = ink_colour + (paper_colour - ink_colour) * grey
-        return (pixels.clamp(0, 1) * 255).round() / 127.5 - 1
+        pixels = torch.addcmul(ink_colour * 255, grey, (paper_colour - ink_colour) * 255)
+        return pixels.clamp_(0, 255).round_().to(torch.uint8)
 
     size, grid = resolution.base_size, resolution.crop_grid
     height, width = brightness.shape[-2:]
@@ -44,13 +42,25 @@ def make_training_views(
         grid,
     )
     map_labels = warp_labels(labels, warp, inner, size)
-    return Views(view.to(dtype), local.to(dtype) if local is not None else None, map_labels)
+    local = normalise(local, dtype) if local is not None else None
+    return Views(normalise(view, dtype), local, map_labels)
 
 
 def resize(image: Tensor, width: int, height: int) -> Tensor:
     if width == 0 or (height, width) == image.shape[-2:]:
         return image
-    return functional.interpolate(image, (height, width), mode="bicubic", antialias=True)
+    # As products with matrices: torch's own kernel computes the weights anew at every pixel.
+    down, across = (
+        resize_matrix(side, target, image.device).to(image.dtype)
+        for side, target in zip(image.shape[-2:], (height, width), strict=True)
+    )
+    return down @ image @ across.mT
+
+
+def resize_matrix(side: int, target: int, device: torch.device) -> Tensor:
+    """Bicubic with antialiasing along one side: (target, side)."""
+    eye = torch.eye(side, device=device)[None, None]
+    return functional.interpolate(eye, (target, side), mode="bicubic", antialias=True)[0, 0]
 
 
 def contain(width: int, height: int, size: int) -> tuple[int, int]:
@@ -68,10 +78,8 @@ def margins(inner: tuple[int, int], size: int) -> tuple[int, int]:
 def pad(pixels: Tensor, size: int) -> Tensor:
     height, width = pixels.shape[-2:]
     left, top = margins((width, height), size)
-    value = PADDING * 2 - 1
-    return functional.pad(
-        pixels, (left, size - width - left, top, size - height - top), value=value
-    )
+    sides = (left, size - width - left, top, size - height - top)
+    return functional.pad(pixels, sides, value=PADDING_VALUE)
 
 
 def cut(sheet: Tensor, grid: CropGrid) -> Tensor | None:

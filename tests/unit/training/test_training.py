@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from tests.unit.training.conftest import NANO, WORDS
+from training import prefetch
 from training.atlas import Atlas
-from training.batches import MAX_SLOT_BYTES, BatchArrays, BatchPlan, PageFactory
+from training.batches import MAX_SLOT_BYTES, BatchArrays, BatchPlan, PageFactory, draw_plan
 from training.checkpoint import from_published, load_checkpoint, save_checkpoint, to_published
 from training.loader import NEVER, Loader
 from training.muon import Optimizer
 from training.nano import Nano, initialise, load_config
-from training.prefetch import DET_END_ID, DET_ID, corrupt_boxes, upload
+from training.prefetch import DET_END_ID, DET_ID, corrupt, corrupt_boxes, is_in_box, upload
 from training.trainee import Trainee
 from training.vocabulary import PageTokenizer
 
@@ -101,3 +102,41 @@ def test_stages_follow_each_other(box_atlas: Atlas, tokenizer: PageTokenizer) ->
         "views",
         "all",
     ]
+
+
+@pytest.mark.parametrize("num_parts", [1, 2])
+def test_parts_only_save_padding(
+    batch_arrays: tuple[BatchPlan, BatchArrays],
+    num_parts: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan, arrays = batch_arrays
+    monkeypatch.setattr(prefetch, "NUM_PARTS", num_parts)
+    batch = upload(plan, arrays, torch.device("cpu"), torch.float32, corruption=0.0)
+    assert len(batch.parts) == num_parts
+    written = {
+        int(page): (part.inputs[row], part.targets[part.rows == row + 1])
+        for part in batch.parts
+        for row, page in enumerate(part.pages)
+    }
+    for page, (start, end) in enumerate(arrays.spans):
+        inputs, targets = written[page]
+        assert inputs[:end].tolist() == arrays.written[page, :end].tolist()
+        assert targets.tolist() == arrays.ids[page, start:end].tolist()
+
+
+def test_boxes_weigh_more_than_text() -> None:
+    ids = torch.tensor([[100, DET_ID, 200, 201, DET_END_ID, 100]])
+    assert is_in_box(ids).tolist() == [[False, False, True, True, False, False]]
+
+
+def test_without_corruption_nothing_is_changed() -> None:
+    ids = torch.tensor([[100, DET_ID, *range(200, 260), DET_END_ID]] * 20)
+    assert torch.equal(corrupt(ids, torch.ones_like(ids, dtype=torch.bool), 0.0), ids)
+
+
+def test_batches_have_few_different_sizes() -> None:
+    plans = [draw_plan(0, index, "all") for index in range(600)]
+    sizes = {(plan.mode, plan.resolution.crop_grid, plan.num_pages) for plan in plans}
+    assert len(sizes) < 60
+    assert all(plan.width % 8 == plan.height % 8 == 0 for plan in plans)
