@@ -27,7 +27,12 @@ POLL_SECONDS=${POLL_SECONDS:-2}
 
 say() { echo "Folio: $*"; }
 die() { echo "Folio: $*" >&2; exit 1; }
-has_gpu() { nvidia-smi -L >/dev/null 2>&1; }
+
+why_no_gpu() {
+  local answer
+  command -v nvidia-smi >/dev/null || { echo "no NVIDIA GPU here (there is no nvidia-smi)"; return; }
+  answer=$(nvidia-smi -L 2>&1) || echo "no GPU that can be used (nvidia-smi -L: ${answer//$'\n'/ })"
+}
 
 why_no_docker() {
   command -v docker >/dev/null || { echo "Docker is not installed"; return; }
@@ -66,23 +71,29 @@ END
   say "made .env with fresh secrets; settings go there"
 }
 
-# A setting of the stack: the environment's, else that of .env, else the default.
+# A setting of the stack: the environment's, else that of .env without its quotes, else the default.
 setting() {
   local value=${!1:-}
-  if [ -z "$value" ]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
+  if [ -z "$value" ]; then
+    value=$(sed -n "s/^$1=[\"']\{0,1\}\([^\"']*\).*/\1/p" .env | tail -n 1)
+    value=${value%%[[:space:]]*}
+  fi
   echo "${value:-$2}"
 }
 
 check_driver() {
-  local driver least=$LEAST_DRIVER
+  local driver cards least=$LEAST_DRIVER
   case $(setting VLLM_VERSION "") in *-cu12*) least=$LEAST_DRIVER_CUDA_12 ;; esac
-  driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
-  say "NVIDIA driver $driver: $(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader | paste -sd ';')"
+  # Read to the end before it is cut: pipefail takes a reader that is content early for a failure.
+  driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader)
+  driver=${driver%%[[:space:]]*}
+  cards=$(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader)
+  say "NVIDIA driver $driver: ${cards//$'\n'/; }"
   if [ "${driver%%.*}" -lt "$least" ] && [ "$(setting VLLM_ENABLE_CUDA_COMPATIBILITY 0)" != 1 ]; then
     die "the NVIDIA driver $driver is too old: the image needs $least or newer. Update the driver, or see
   'The driver is too old' in docs/guides/troubleshooting.md."
   fi
-  docker info 2>/dev/null | grep -qi nvidia ||
+  [[ $(docker info 2>/dev/null) == *[Nn][Vv][Ii][Dd][Ii][Aa]* ]] ||
     say "Docker does not name NVIDIA's container toolkit; if the start fails, install nvidia-container-toolkit."
 }
 
@@ -173,8 +184,16 @@ for argument in "$@"; do
   esac
 done
 
-# Without a GPU, containers are there for those who ask for them with --cpu.
-if [ "$device" = gpu ] && ! has_gpu; then device=cpu containers=no; fi
+reason=
+if [ "$device" = gpu ]; then reason=$(why_no_gpu); fi
+if [ -n "$reason" ]; then
+  say "$reason, so Folio runs on the CPU"
+  # Without a GPU, containers are there for those who ask for them with --cpu.
+  if [ "$containers" != no ] && [ -z "$(why_no_docker)" ]; then
+    say "without containers; ./start-vllm-direct.sh --cpu starts them, with the small model"
+  fi
+  device=cpu containers=no
+fi
 if [ "$containers" = no ]; then run_locally "$device"; fi
 reason=$(why_no_docker)
 if [ -z "$reason" ]; then run_containers "$device"; exit; fi

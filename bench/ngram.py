@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from folio.engine.cpu import cpu_environment
+from folio.engine.vllm_arguments import logits_processors, prepare_environment
 from tests.plugin import plugin_paths
 
 NUM_TOKENS = 150
@@ -42,8 +42,7 @@ def main() -> None:
     parser.add_argument("--full-size", action="store_true")
     full_size = parser.parse_args().full_size
     os.environ |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-    if not full_size:
-        os.environ |= cpu_environment(os.cpu_count() or 1)
+    prepare_environment()
     with tempfile.TemporaryDirectory() as name:
         paths = [*plugin_paths(Path(name)), os.environ.get("PYTHONPATH")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -75,7 +74,6 @@ def make_engine(folder: Path, *, full_size: bool) -> tuple[Any, Any]:
     from bench.speed.model_folder import write_full_size_model
     from folio.config import embedded_model_path
     from folio.model.inputs import build_engine_input, choose_pixels
-    from folio.model.logits import LOGITS_PROCESSOR
     from folio.model.register import register
     from folio.preprocessing.resolution import Mode, resolve
 
@@ -89,7 +87,7 @@ def make_engine(folder: Path, *, full_size: bool) -> tuple[Any, Any]:
         max_model_len=1024,
         mm_processor_cache_gb=0,
         enable_prefix_caching=False,
-        logits_processors=[LOGITS_PROCESSOR],
+        logits_processors=logits_processors(),
         **(ON_GPU if full_size else ON_CPU),
     )
     engine = LLMEngine.from_engine_args(arguments)

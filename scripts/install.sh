@@ -7,7 +7,7 @@
 #
 # worker has no engine. The flavour on-vllm, for images, installs what vLLM's own image lacks.
 #
-# PYTHON      the interpreter to use (default python3; 3.11 to 3.13)
+# PYTHON      the interpreter to use, 3.11 to 3.13 (default python3, or the newest of these that is here)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,40 +16,73 @@ case ${1:-} in --packages | --code) step=${1#--}; shift ;; esac
 flavour=${1:-}
 if [ "$step" != code ]; then : "${flavour:?usage: scripts/install.sh cpu | cpu-dev | gpu | worker}"; fi
 lock=requirements/$flavour.txt
-python=${PYTHON:-python3}
 
 die() { printf 'install: %s\n' "$*" >&2; exit 1; }
 
-# Debian's packages that pip cannot bring; installed where we may, named where we may not.
-need_debian_package() {
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing Debian's $1"
-    { apt-get install -y -q "$1" || { apt-get update -q && apt-get install -y -q "$1"; }; } >/dev/null
-  else
-    die "$1 is missing. Install it with: sudo apt-get install $1"
+# Packages of the system that pip cannot bring: Debian's and Ubuntu's name, and Red Hat's where that is
+# another. Installed where we may, named where we may not.
+need_package() {
+  local name=$1 install=(apt-get install -y -q)
+  if ! command -v apt-get >/dev/null && command -v dnf >/dev/null; then
+    name=${2:-$1} install=(dnf install -y -q)
   fi
+  command -v "${install[0]}" >/dev/null || die "$name is missing. Install it with your system's packages."
+  [ "$(id -u)" = 0 ] || die "$name is missing. Install it with: sudo ${install[0]} install $name"
+  echo "Installing the system's $name"
+  if [ "${install[0]}" = apt-get ]; then "${install[@]}" "$name" >/dev/null 2>&1 || apt-get update -q >/dev/null; fi
+  "${install[@]}" "$name" >/dev/null
+}
+
+# The first that is of a version that Folio works with. Ubuntu 22.04's and Red Hat 9's python3 are older.
+is_right_python() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+choose_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if is_right_python "$candidate"; then python=$candidate; return; fi
+  done
+  die "Folio needs Python 3.11 to 3.13, and ${PYTHON:-python3} is $("${PYTHON:-python3}" --version 2>&1 || true).
+  Install one beside it (python3.12, or python3.11 with python3.11-venv on Ubuntu 22.04), or set PYTHON to one."
+}
+
+# Triton makes what launches its kernels with it, when the engine starts on a GPU.
+check_compiler() {
+  [ -n "${CC:-}" ] || command -v gcc >/dev/null || command -v clang >/dev/null || need_package gcc
+  [ -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include", "posix_prefix"))')/Python.h" ] ||
+    need_package "${python##*/}-dev" "${python##*/}-devel"
+}
+
+# ldconfig is not on every user's PATH.
+has_libnuma() {
+  local path
+  for path in {/usr/lib/x86_64-linux-gnu,/lib/x86_64-linux-gnu,/usr/lib64,/usr/lib}/libnuma.so.1; do
+    if [ -e "$path" ]; then return; fi
+  done
+  [[ $(ldconfig -p 2>/dev/null) == *libnuma.so.1* ]]
 }
 
 check_machine() {
   [ -f "$lock" ] || [ "$flavour" = on-vllm ] || die "there is no $lock; choose cpu, cpu-dev, gpu or worker."
-  "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
-    die "$python is $("$python" --version 2>&1), Folio needs 3.11 to 3.13. Set PYTHON to another one."
-  "$python" -c 'import ensurepip, venv' 2>/dev/null || need_debian_package python3-venv
-  case $flavour in cpu*) ;; *) return ;; esac
+  choose_python
+  # Debian parts it from Python, under the name of the version where there are several.
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || need_package "${python##*/}-venv"
+  case $flavour in
+    gpu) check_compiler; return ;;
+    cpu*) ;;
+    *) return ;;
+  esac
   [ "$(uname -m)" = x86_64 ] || die "the CPU engine is built for x86-64; this machine is $(uname -m)."
   grep -qw avx2 /proc/cpuinfo || die "the CPU engine needs a processor with AVX2."
-  ldconfig -p 2>/dev/null | grep -q libnuma.so.1 || [ -e /usr/lib/x86_64-linux-gnu/libnuma.so.1 ] ||
-    need_debian_package libnuma1
+  has_libnuma || need_package libnuma1 numactl-libs
 }
 
 # What checks and tests use beside Python's packages: shellcheck, a database of their own, a compiler,
 # DejaVu's fonts.
 check_test_needs() {
-  command -v shellcheck >/dev/null || need_debian_package shellcheck
-  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need_debian_package postgresql
-  command -v redis-server >/dev/null || need_debian_package redis-server
-  command -v gcc >/dev/null || need_debian_package gcc
-  [ -d /usr/share/fonts/truetype/dejavu ] || need_debian_package fonts-dejavu
+  command -v shellcheck >/dev/null || need_package shellcheck
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need_package postgresql
+  command -v redis-server >/dev/null || need_package redis-server
+  command -v gcc >/dev/null || need_package gcc
+  [ -d /usr/share/fonts/truetype/dejavu ] || need_package fonts-dejavu
 }
 
 # What an installation of this flavour depends on, this folder's place included (it is editable).

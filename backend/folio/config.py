@@ -120,7 +120,7 @@ class WorkerSettings(_Group):
         None,
         ge=1,
         le=65000,
-        description="/metrics of the first worker process; the others take the ports after it",
+        description="/health and /metrics of a worker's first process; others take those after it",
     )
 
 
@@ -154,9 +154,6 @@ class EngineSettings(_Group):
     max_num_seqs: int | None = Field(None, ge=1)
     max_num_batched_tokens: int | None = Field(None, ge=512)
     max_queued_requests: int = Field(256, ge=0)
-    page_group_size: int = Field(
-        8, ge=1, description="Pages that a busy GPU takes in together; 1: each as it comes"
-    )
     max_crops: int = Field(6, ge=2, le=9)
     gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
     gpu_memory_budget_gb: float | None = Field(

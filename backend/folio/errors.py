@@ -51,6 +51,14 @@ class FolioError(Exception):
         self.values = values
 
 
+def error_codes() -> set[str]:
+    """The codes of the whole tree."""
+    kinds = [FolioError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return {kind.code for kind in kinds}
+
+
 class InvalidInputError(FolioError):
     """The request itself is wrong: an unknown mode, an empty file, a bad page range."""
 

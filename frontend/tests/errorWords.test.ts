@@ -25,6 +25,12 @@ it("puts the values of the answer into the Chinese words", () => {
       { field: "dpi", min_dpi: 36, max_dpi: 600 },
       "分辨率有误。请填写 36 到 600 之间的整数。",
     ],
+    ["invalid_input", { field: "pages", num_pages: 2 }, "所选页码超出范围：文档只有 2 页。"],
+    [
+      "too_many_pages",
+      { num_pages: 2400, max_pages: 2000 },
+      "共 2,400 页，一次最多识别 2,000 页。请在“页码”中选择一部分，分几次识别。",
+    ],
     ["invalid_input", { field: "query" }, "请填写要查找的内容。"],
     [
       "invalid_input",
@@ -52,6 +58,11 @@ it("puts the values of the answer into the Chinese words", () => {
 it("falls back to the service's words where a code says nothing, or not all", () => {
   expect(chinese("invalid_input", { field: "max_tokens" })).toEqual({ own: "", original: DETAIL });
   expect(chinese("code_of_tomorrow")).toEqual({ own: "", original: DETAIL });
+  // Of a task that was stored before its values were.
+  expect(chinese("too_many_pages")).toEqual({
+    own: "请在“页码”中选择一部分，分几次识别。",
+    original: DETAIL,
+  });
   expect(chinese("storage_unavailable")).toEqual({
     own: "请检查服务的磁盘空间、数据目录和数据库。",
     original: DETAIL,

@@ -226,10 +226,14 @@ export async function readDocument(page: Page, path: string, pages = ""): Promis
 }
 
 /** A document's task, made without the page, once it has ended. */
-export async function endedTask(request: APIRequestContext, path: string): Promise<string> {
+export async function endedTask(
+  request: APIRequestContext,
+  path: string,
+  options: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const name = path.split("/").at(-1) ?? "";
   const pdf = { name, mimeType: "application/pdf", buffer: readFileSync(path) };
-  const answer = await request.post("/api/ocr/pdf", { multipart: { pdf } });
+  const answer = await request.post("/api/ocr/pdf", { multipart: { pdf, ...options } });
   const { task_id: id } = (await answer.json()) as { task_id: string };
   const status = async () => {
     const task = await request.get(`/api/tasks/${id}`);

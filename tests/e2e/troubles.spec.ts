@@ -55,6 +55,24 @@ test.describe("in Chinese", () => {
       await expect(page.getByRole("article", { name, exact: true })).toContainText(reason);
     }
   });
+
+  test("what a task failed of is said with its numbers", async ({ page, files, request }) => {
+    const id = await endedTask(request, files.path("report.pdf"), { pages: "9000" });
+    await page.goto(`/tasks/${id}`);
+    await expect(page.getByRole("alert")).toHaveText(
+      /^请求有误所选页码超出范围：文档只有 \d+ 页。$/,
+    );
+  });
+
+  test("the reason of the service's trouble leads in Chinese", async ({ page }) => {
+    const reason = "The broker does not answer.";
+    const trouble = { status: "unhealthy", reason, reason_code: "broker_unavailable" };
+    await page.route("**/health", (route) => route.fulfill({ status: 503, json: trouble }));
+    await page.goto("/");
+    await expect(page.getByText("任务队列无法访问。")).toBeVisible();
+    await expect(page.getByText(reason)).toBeVisible();
+    await expectNoAxeViolations(page);
+  });
 });
 
 test("where events fail, progress is asked for every second", async ({ page, files }) => {

@@ -169,6 +169,13 @@ def test_the_parts_of_a_set_up_fail_one_by_one(whole: SetUp, postgres_url: str) 
     assert "refuses the token" in str(broken["Engine"].of("Engine")["detail"])
 
 
+def test_a_database_whose_name_is_gone_is_told(alone: SetUp) -> None:
+    """As a container's is when it is stopped."""
+    report = alone.examine(DATABASE_URL="postgresql://me:secret@nowhere.invalid/folio")
+    assert report.names_of("failure") == ["Database"]
+    assert "secret" not in json.dumps(report.checks)
+
+
 def test_a_model_that_is_half_here_is_named(alone: SetUp) -> None:
     model = alone.folder / "model"
     write_small_checkpoint(model)

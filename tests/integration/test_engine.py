@@ -110,3 +110,29 @@ async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) 
     for index in (0, 1):
         labels = f'engine="{index}",model_name="folio-nano"'
         assert samples[f"vllm:generation_tokens_total{{{labels}}}"] > 0
+
+
+async def test_the_pages_of_the_warm_up_are_in_no_metric() -> None:
+    """An operator's numbers begin at 0. On a GPU all engines warm up; here one that is told to."""
+    before = Samples.parse(generate_latest().decode())
+    warm = VllmEngine(EngineSettings(), index=2, warms_up=True)
+    await warm.start()
+    try:
+        assert warm.status.state is EngineState.HEALTHY, warm.status.reason
+        started = Samples.parse(generate_latest().decode())
+        await read(warm, request_for(TEXT))
+        after = Samples.parse(generate_latest().decode())
+    finally:
+        await warm.stop()
+    own = {name for name in after if name.startswith("folio_")}
+    assert {name: started[name] for name in own} == {name: before[name] for name in own}
+    labels = 'engine="2",model_name="folio-nano"'
+    for name in (
+        "prompt_tokens_total",
+        "generation_tokens_total",
+        "e2e_request_latency_seconds_count",
+    ):
+        assert started[f"vllm:{name}{{{labels}}}"] == 0
+        assert after[f"vllm:{name}{{{labels}}}"] > 0
+    stage = 'folio_stage_seconds_count{stage="decode"}'
+    assert after[stage] == started[stage] + 1

@@ -84,6 +84,7 @@ def test_sigterm_ends_all_processes(tmp_path: Path) -> None:
         stop_gracefully(service)
     assert_all_ended(children)
     assert "Traceback" not in service.log()
+    assert "On the CPU: 16 pages at once, 8192 tokens each; KV cache 1.0 GB" in service.log()
 
 
 def stop_gracefully(service: Service) -> None:

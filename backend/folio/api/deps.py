@@ -17,7 +17,7 @@ from folio.engine import EngineState, OcrEngine
 from folio.engine.running import RunningRequests
 from folio.errors import EngineNotReadyError, StorageUnavailableError
 from folio.jobs.image_records import ImageRecord
-from folio.jobs.readiness import JobReadiness
+from folio.jobs.readiness import JobReadiness, Trouble
 from folio.jobs.service import JobService
 
 log = logging.getLogger(__name__)
@@ -74,10 +74,10 @@ async def get_record_image(request: Request) -> Callable[[ImageRecord], None]:
     return _log_unrecorded if state.job_parts.database_problem else record
 
 
-async def find_job_problem(request: Request) -> str | None:
+async def find_job_trouble(request: Request) -> Trouble | None:
     """Why tasks cannot be kept or worked on now; None also before the service has started."""
     readiness: JobReadiness | None = request.app.state.job_readiness
-    return await readiness.find_problem() if readiness is not None else None
+    return await readiness.find_trouble() if readiness is not None else None
 
 
 def _log_unrecorded(record: ImageRecord) -> None:
@@ -91,4 +91,4 @@ DecodeLimiterDep = Annotated[CapacityLimiter, Depends(get_decode_limiter)]
 RunningDep = Annotated[RunningRequests, Depends(get_running)]
 JobServiceDep = Annotated[JobService, Depends(get_job_service)]
 RecordImageDep = Annotated[Callable[[ImageRecord], None], Depends(get_record_image)]
-JobProblemDep = Annotated[str | None, Depends(find_job_problem)]
+JobTroubleDep = Annotated[Trouble | None, Depends(find_job_trouble)]

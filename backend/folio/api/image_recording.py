@@ -72,7 +72,7 @@ def _failed(request: ImageRequest, error: BaseException) -> ImageRecord:
 
 def _explain(error: BaseException) -> TaskError:
     if isinstance(error, FolioError):
-        return TaskError(error.code, error.message, page_number=1)
+        return TaskError(error.code, error.message, page_number=1, values=error.values)
     return TaskError(FolioError.code, "Something went wrong inside the service.", page_number=1)
 
 

@@ -15,7 +15,9 @@ class _Schema(BaseModel):
 
 class HealthResponse(_Schema):
     """`reason` says why the status is unhealthy, or of which of several engines that is so while
-    the others read; `engines` is the state of each; `model_note` what the embedded model is."""
+    the others read, and `reason_code` the former for programs: engine_restarts, engine_given_up,
+    database_unavailable, broker_unavailable, shutting_down. `engines` is the state of each;
+    `model_note` what the embedded model is."""
 
     status: Literal["healthy", "starting", "unhealthy"]
     model_loaded: bool
@@ -24,6 +26,7 @@ class HealthResponse(_Schema):
     model_note: str | None = None
     version: str
     reason: str | None = None
+    reason_code: str | None = None
     engines: list[Literal["healthy", "starting", "unhealthy"]] | None = None
     requests_in_progress: int
 
@@ -111,11 +114,13 @@ class ResultLinks(_Schema):
 
 
 class TaskErrorSchema(_Schema):
-    """Why the task failed: a code as in problem documents, and the page it is about, if one."""
+    """Why the task failed: a code as in problem documents, the page it is about, if one, and in
+    `values` what the message names: the members that a problem document has besides."""
 
     code: str
     message: str
     page_number: int | None
+    values: dict[str, str | int | float]
 
 
 class TaskStatusResponse(_Schema):

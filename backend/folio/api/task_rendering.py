@@ -106,6 +106,7 @@ def _error(task: TaskRow) -> TaskErrorSchema | None:
         code=task.error_code,
         message=task.error_message or "",
         page_number=task.error_page_number,
+        values=task.error_values or {},
     )
 
 

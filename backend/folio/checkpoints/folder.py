@@ -21,6 +21,12 @@ Tensors = Mapping[str, TensorEntry]
 
 def check_folder(folder: Path, *, with_weights: bool = True) -> None:
     """Raises ModelFilesError, naming the files that are missing, cut or of another model."""
+    if not folder.is_dir():
+        raise ModelFilesError(
+            f"There is no folder {folder}, which MODEL_PATH names. Set it to one that is there (in "
+            "a container, as it sees it), or to a hub id such as deepseek-ai/DeepSeek-OCR, "
+            "which is downloaded."
+        )
     problems = list(find_problems(folder, with_weights=with_weights))
     if not problems:
         return

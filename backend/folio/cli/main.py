@@ -53,11 +53,18 @@ def health(
     url: Annotated[
         str | None, typer.Option(help="The service; without it, the one at PORT on this machine.")
     ] = None,
+    worker: Annotated[
+        bool,
+        typer.Option("--worker", help="Ask the worker on this machine, at WORKER_METRICS_PORT."),
+    ] = False,
 ) -> None:
     """Ask the service whether it is well. Exit status 0 where it is."""
-    from folio.cli.health import health as run
+    from folio.cli.health import ask_service, ask_worker
 
-    run(url)
+    if worker:
+        ask_worker()
+    else:
+        ask_service(url)
 
 
 @app.command()

@@ -31,7 +31,7 @@ def serve() -> None:
     settings = load_settings()
     server = settings.server
     configure_logging(server.log_level, server.log_format)
-    start_tracing(settings)
+    start_tracing(settings, "folio")
     _say_hello(settings)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -101,12 +101,12 @@ def _whole_seconds_until(deadline: float) -> int:
     return max(_ANSWER_SECONDS, round(deadline - time.monotonic()))
 
 
-def start_tracing(settings: Settings) -> None:
+def start_tracing(settings: Settings, service_name: str) -> None:
     """Where it is wanted; without the packages for it the program ends with a line that says so."""
     if settings.server.otel_exporter_otlp_endpoint is None:
         return
     try:
-        configure_tracing("folio")
+        configure_tracing(service_name)
     except ImportError as error:
         print(
             "folio: OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed "

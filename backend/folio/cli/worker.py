@@ -23,7 +23,7 @@ def worker(concurrency: int | None) -> None:
     """Run until SIGINT or SIGTERM. Exit status 2 for settings that leave nothing to do."""
     settings = load_settings()
     configure_logging(settings.server.log_level, settings.server.log_format)
-    start_tracing(settings)
+    start_tracing(settings, "folio-worker")
     try:
         check_worker_settings(settings)
     except InvalidInputError as error:

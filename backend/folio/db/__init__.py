@@ -1,10 +1,12 @@
 """What must not be lost: tasks and pages, on Postgres or SQLite. Knows not what they mean."""
 
 from folio.db.clock import read_clock
+from folio.db.ended_tasks import add_ended
 from folio.db.leases import LeaseRepository
 from folio.db.pages import PageRepository
 from folio.db.records import (
     Backlog,
+    EndedTask,
     NewTask,
     PageOutcome,
     PageStatus,
@@ -19,6 +21,7 @@ from folio.db.tasks import TaskRepository
 __all__ = [
     "Backlog",
     "Database",
+    "EndedTask",
     "LeaseRepository",
     "NewTask",
     "PageOutcome",
@@ -30,5 +33,6 @@ __all__ = [
     "TaskRepository",
     "TaskRow",
     "TaskStatus",
+    "add_ended",
     "read_clock",
 ]

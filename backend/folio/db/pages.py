@@ -184,7 +184,9 @@ class PageRepository:
 
     async def finish(self, claim: PageClaim, outcome: PageOutcome) -> StoredPage | None:
         """Store a page's outcome and count it, once. None where the claim is void."""
-        result = await self._session.execute(_FINISH, {**_finished(outcome), **_of_claim(claim)})
+        result = await self._session.execute(
+            _FINISH, {**finished_values(outcome), **_of_claim(claim)}
+        )
         assert isinstance(result, CursorResult), "an UPDATE"
         if result.rowcount == 0:
             return None
@@ -202,7 +204,7 @@ class PageRepository:
             PageRow.num_claims >= max_claims,
         )
         num_failed = await execute_update(
-            self._session, update(PageRow).where(condition).values(**_finished(outcome))
+            self._session, update(PageRow).where(condition).values(**finished_values(outcome))
         )
         await self._count(task_id, num_failed, num_failed=num_failed)
         return num_failed
@@ -239,7 +241,7 @@ def _of_claim(claim: PageClaim) -> dict[str, Any]:
     }
 
 
-def _finished(outcome: PageOutcome) -> dict[str, Any]:
+def finished_values(outcome: PageOutcome) -> dict[str, Any]:
     # Not asdict(), which copies every block of the page.
     return {
         **{each.name: getattr(outcome, each.name) for each in fields(outcome)},

@@ -51,22 +51,24 @@ class Backlog:
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task as it is submitted. `options` are JSON."""
+    """A task as it is submitted. `options` are JSON; `trace` as in TaskRow."""
 
     id: UUID
     kind: TaskKind
     filename: str
     options: dict[str, Any]
     queued_at: datetime
+    trace: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class TaskError:
-    """Why a task failed: a code of errors.py, and a message for the user."""
+    """Why a task failed: a code of errors.py, a message for the user, and what that names."""
 
     code: str
     message: str
     page_number: int | None = None
+    values: dict[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,18 @@ class PageOutcome:
     mode: str | None = None
     width: int | None = None
     height: int | None = None
+
+
+@dataclass(frozen=True)
+class EndedTask:
+    """A task of one page that is stored when it has ended. `page` where there is an outcome."""
+
+    new: NewTask
+    status: TaskStatus
+    started_at: datetime | None
+    finished_at: datetime
+    page: PageOutcome | None = None
+    error: TaskError | None = None
 
 
 def duration_ms(start: datetime, end: datetime) -> int:

@@ -1,6 +1,8 @@
 """The connection to Postgres or SQLite: made on start, bound to one event loop, closed on stop."""
 
 import asyncio
+import errno
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -38,6 +40,8 @@ _LOOK_TIMEOUT_SECONDS = 1.0  # of the event loop: only what recovers a database 
 _CONNECT_TIMEOUT_SECONDS = 10.0
 # A server that vanished without a word would be waited for by whoever asked it last.
 _ANSWER_TIMEOUT_SECONDS = 30.0
+# What a server that is stopped looks like: its name is gone (containers), or the way to it.
+_NO_WAY = {errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN}
 _DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -216,8 +220,16 @@ def _translated() -> Iterator[None]:
         yield
     except (DataError, IntegrityError, ProgrammingError):
         raise  # ours to mend, not the operator's
-    except (DBAPIError, NoFreeConnectionError, ConnectionError, TimeoutError) as error:
+    except (DBAPIError, NoFreeConnectionError, OSError) as error:
+        if isinstance(error, OSError) and not _is_of_the_network(error):
+            raise
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StorageUnavailableError(
             f"The database cannot be used now ({cause}). Check DATABASE_URL and the server."
         ) from error
+
+
+def _is_of_the_network(error: OSError) -> bool:
+    """And not of a file that is read or written between questions to the database."""
+    kinds = (ConnectionError, TimeoutError, socket.gaierror)
+    return isinstance(error, kinds) or error.errno in _NO_WAY

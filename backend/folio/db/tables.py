@@ -25,7 +25,8 @@ class TaskRow(Base):
     """A task. `pages_done` counts every page with an outcome, the failed ones among them.
 
     `num_pages` is None until the document was opened. duration_ms runs from queued_at.
-    `enqueued_at` is when the queue last took the task; the reaper waits a while after it.
+    `enqueued_at` is when the queue last took the task; the reaper waits a while after it. `trace`
+    is the span that submitted it, as headers name it, for the spans of those who work on it.
     """
 
     __tablename__ = "tasks"
@@ -41,11 +42,13 @@ class TaskRow(Base):
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(StorableText)
     error_page_number: Mapped[int | None]
+    error_values: Mapped[dict[str, Any] | None] = mapped_column(StorableJson)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_ms: Mapped[int | None] = mapped_column(BigInteger)
     enqueued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    trace: Mapped[dict[str, str] | None] = mapped_column(StorableJson)
     lease_owner: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -103,6 +103,7 @@ class TaskRepository:
             error_code=error and error.code,
             error_message=error and error.message,
             error_page_number=error and error.page_number,
+            error_values=error and error.values,
             lease_owner=None,
             lease_expires_at=None,
         )

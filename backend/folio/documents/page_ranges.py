@@ -47,20 +47,23 @@ def select_pages(
         if page_range.last > num_pages:
             raise _refusal(
                 f"pages={page_range} asks for page {page_range.last}, but the document ends with "
-                f"page {num_pages}."
+                f"page {num_pages}.",
+                num_pages=num_pages,
             )
     chosen = (PageRange(1, num_pages),) if ranges is None else ranges
     selected = {page for item in chosen for page in range(item.first, item.last + 1)}
     if len(selected) > max_pages:
         raise TooManyPagesError(
             f"These are {len(selected):,} pages; at most {max_pages:,} are read at once. Choose "
-            f'fewer: pages="1-{max_pages}".'
+            f'fewer: pages="1-{max_pages}".',
+            num_pages=len(selected),
+            max_pages=max_pages,
         )
     return tuple(sorted(selected))
 
 
-def _refusal(message: str) -> InvalidInputError:
-    return InvalidInputError(message, field="pages")
+def _refusal(message: str, **values: str | float) -> InvalidInputError:
+    return InvalidInputError(message, field="pages", **values)
 
 
 def _parse_range(part: str) -> PageRange:

@@ -61,7 +61,8 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """The engine's state, the model it serves, when unhealthy why, and how busy it is.
+    """The engine's state, the model it serves, when unhealthy why (`reason_code` for programs), and
+    how busy it is.
 
     `needs_mending`: it cannot start before somebody mends its set-up. `is_given_up`: it will not
     get well by itself, and whoever runs it had better end the process. `engines`: the state of
@@ -76,6 +77,7 @@ class EngineStatus:
     needs_mending: bool = False
     is_given_up: bool = False
     engines: tuple[EngineState, ...] = ()
+    reason_code: str | None = None
 
 
 class OcrEngine(Protocol):

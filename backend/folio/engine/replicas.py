@@ -37,6 +37,7 @@ class ReplicatedEngine:
             best.state,
             best.model,
             reason=_describe(statuses),
+            reason_code=best.reason_code,
             num_requests=sum(status.num_requests for status in statuses),
             # While one of them reads, an end of the process would take it along.
             is_given_up=all(status.is_given_up for status in statuses),

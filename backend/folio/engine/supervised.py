@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 MAX_LOSSES = 3  # engines that may end while they read one page
 _SUSPECT_LOSSES = 2
 _PAUSE_SECONDS = 0.1
+RESTARTS = "engine_restarts"
+GIVEN_UP = "engine_given_up"
 _STILL_LOADING = "The model is still loading. Try again in a minute."
 
 
@@ -36,10 +38,13 @@ class SupervisedEngine:
     @property
     def status(self) -> EngineStatus:
         present, supervisor = self._supervisor.engine.status, self._supervisor
+        state = EngineState.UNHEALTHY if supervisor.trouble else present.state
+        why_not = GIVEN_UP if supervisor.has_given_up else RESTARTS
         return EngineStatus(
-            state=EngineState.UNHEALTHY if supervisor.trouble else present.state,
+            state=state,
             model=present.model,
             reason=supervisor.trouble or present.reason,
+            reason_code=why_not if state is EngineState.UNHEALTHY else None,
             num_requests=self._num_requests,
             is_given_up=supervisor.has_given_up,
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from folio.engine.base import EngineState, OcrEngine
-from folio.telemetry.metrics import ENGINE_LOSSES
+from folio.telemetry.metrics import ENGINE_LOSSES, Loss
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Supervisor:
         """One engine's life: why it ended, and whether it was worth its start."""
         await self.engine.start()
         if self.engine.status.state is not EngineState.HEALTHY:
-            ENGINE_LOSSES.labels("not_started").inc()
+            ENGINE_LOSSES.labels(Loss.NOT_STARTED).inc()
             return self.engine.status.reason or "The engine did not start.", False
         started = time.monotonic()
         self._has_read = False
@@ -152,13 +152,13 @@ class Supervisor:
             while not silence.done():
                 status = self.engine.status
                 if status.state is not EngineState.HEALTHY:
-                    ENGINE_LOSSES.labels("died").inc()
+                    ENGINE_LOSSES.labels(Loss.DIED).inc()
                     return status.reason or "The engine has ended."
                 await asyncio.sleep(_LOOK_SECONDS)
             silence.result()
         finally:
             silence.cancel()
-        ENGINE_LOSSES.labels("hung").inc()
+        ENGINE_LOSSES.labels(Loss.HUNG).inc()
         return f"The engine has not answered for {self._policy.silence_seconds:g} s: it hangs."
 
     async def _wait_for_silence(self) -> None:

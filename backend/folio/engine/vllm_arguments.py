@@ -2,6 +2,7 @@
 
 import logging
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from folio.engine.cpu import cpu_environment
 from folio.engine.planning import Plan, uses_tower_graphs
 from folio.engine.preparation import Preparation, Say, prepare
 from folio.logging import logs_json
+from folio.model.vllm_version import second_runner_takes_processors
 
 if TYPE_CHECKING:
     from folio.model.inputs import Tokenizer
@@ -24,8 +26,8 @@ _COMMON: dict[str, Any] = {
     "enable_prefix_caching": False,
     "mm_processor_cache_gb": 0,
     "limit_mm_per_prompt": {"image": 1},
-    "logits_processors": ["folio.model.logits:NoRepeatNgramLogitsProcessor"],
 }
+SECOND_RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
 
 
 def has_gpu() -> bool:
@@ -41,6 +43,8 @@ def engine_arguments(settings: EngineSettings, say: Say) -> dict[str, Any]:
     Raises SetUpError before vLLM is asked.
     """
     prepared = prepare(settings, has_gpu=has_gpu(), say=say)
+    where = " and ".join(dict.fromkeys(gpu.name for gpu in prepared.plan.gpus)) or "the CPU"
+    log.info("On %s: %s (folio plan says why)", where, prepared.plan.summary)
     for warning in prepared.plan.warnings:
         log.warning("%s", warning)
     return planned_arguments(settings, prepared)
@@ -56,6 +60,7 @@ def planned_arguments(settings: EngineSettings, prepared: Preparation) -> dict[s
         | {
             "model": str(prepared.folder),
             "served_model_name": settings.model_name,
+            "logits_processors": logits_processors(),
             "load_format": settings.load_format,
             "disable_log_stats": not settings.engine_stats,
             "dtype": plan.dtype.value,
@@ -71,11 +76,20 @@ def planned_arguments(settings: EngineSettings, prepared: Preparation) -> dict[s
     )
 
 
+def logits_processors() -> list[str]:
+    """None where the model applies the n-gram rule itself (`folio.model.second_runner`)."""
+    if os.environ.get(SECOND_RUNNER) == "1" and not second_runner_takes_processors():
+        return []
+    return ["folio.model.logits:NoRepeatNgramLogitsProcessor"]
+
+
 def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
     assert plan.gpu_memory_utilization is not None, "a plan for cards has a share of them"
     return {
         "gpu_memory_utilization": plan.gpu_memory_utilization.value,
         "enforce_eager": bool(settings.enforce_eager),
+        "async_scheduling": True,
+        "scheduler_cls": "folio.model.scheduling.PageScheduler",
         # Text is handed over in pieces of this many tokens, each of which wakes the event loop.
         "stream_interval": 32,
         "additional_config": {"folio_tower": tower_options(settings, plan)},
@@ -121,6 +135,9 @@ def no_repeat_ngram_arguments(
 
 def prepare_environment() -> None:
     """Set vLLM's environment variables, before its first import; the operator's own stay."""
+    if find_spec("triton") is None:
+        # Every process would say so, and a CPU has no use for it.
+        os.environ.setdefault("TORCH_LOGS", "-torch._library.triton")
     defaults = {
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -134,6 +151,9 @@ def prepare_environment() -> None:
         defaults["VLLM_LOGGING_CONFIG_PATH"] = str(_JSON_LOGGING)
     if has_gpu():
         defaults["VLLM_TUNED_CONFIG_FOLDER"] = str(_moe_configs())
+        if not second_runner_takes_processors():
+            # It is the default of later versions, and does far less on the host for each step.
+            defaults[SECOND_RUNNER] = "1"
     else:
         defaults |= cpu_environment(os.cpu_count() or 1)
     for name, value in defaults.items():

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from folio.engine.base import (
 from folio.engine.gpus import watch_gpus
 from folio.engine.lifeline import Lifeline
 from folio.engine.measurement import observe_stages
-from folio.engine.page_groups import PageGroups
 from folio.engine.page_text import PageText
 from folio.engine.replicas import visible_devices
 from folio.engine.vllm_arguments import (
@@ -65,7 +64,6 @@ class _Loaded:
 
     llm: "AsyncLLM"
     admission: Admission
-    groups: PageGroups
     max_model_len: int
 
     @property
@@ -78,15 +76,22 @@ class VllmEngine:
     """One embedded vLLM engine. `start` loads the model, `generate` reads pages, `stop` ends it.
 
     devices: the cards it may use, as CUDA_VISIBLE_DEVICES names them; None: those that we may.
-    index: of several engines, for the label `engine` of vLLM's metrics.
+    index: of several engines, for the label `engine` of vLLM's metrics. warms_up: whether it reads
+    pages before it is healthy, which are in no metric; None: on a GPU.
     """
 
     def __init__(
-        self, settings: EngineSettings, *, devices: str | None = None, index: int = 0
+        self,
+        settings: EngineSettings,
+        *,
+        devices: str | None = None,
+        index: int = 0,
+        warms_up: bool | None = None,
     ) -> None:
         self._settings = settings
         self._index = index
         self._devices = devices
+        self._warms_up = warms_up
         self._loaded: _Loaded | None = None
         self._is_warm = False
         self._loading: asyncio.Task[None] | None = None
@@ -138,7 +143,7 @@ class VllmEngine:
     async def _warm_up(self) -> None:
         loaded = self._loaded
         assert loaded is not None, "the model has been loaded"
-        if has_gpu():
+        if has_gpu() if self._warms_up is None else self._warms_up:
             # MAX_MODEL_LEN may be too short for a page of this size; it has others to serve.
             with suppress(InvalidInputError):
                 await self._read_noise(loaded)
@@ -186,13 +191,14 @@ class VllmEngine:
                 AsyncEngineArgs(**arguments), stat_loggers=self._stat_loggers()
             ),
             admission=Admission(num_parallel + self._settings.max_queued_requests, num_parallel),
-            groups=PageGroups(self._settings.page_group_size if has_gpu() else 1),
             max_model_len=arguments["max_model_len"],
         )
 
     def _stat_loggers(self) -> "list[StatLoggerFactory]":
         """None where nothing is to be counted: vLLM would begin to, for a logger's sake."""
-        return [stat_logger(self._index)] if self._settings.engine_stats else []
+        if not self._settings.engine_stats:
+            return []
+        return [stat_logger(self._index, counts=lambda: self._is_warm)]
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationOutput, None]:
         """Stream the page's text; closing the generator aborts the request in the engine core."""
@@ -205,13 +211,13 @@ class VllmEngine:
     ) -> AsyncGenerator[GenerationOutput, None]:
         with loaded.admission.admit():
             loop = asyncio.get_running_loop()
-            with timed(Stage.PREPROCESS):
+            with timed(Stage.PREPROCESS) if self._is_warm else nullcontext():
                 engine_input = await loop.run_in_executor(
                     self._preprocessing, self._build_input, loaded, request
                 )
             params = self._sampling_params(loaded, request, engine_input)
             stream = self._stream(loaded.llm, request, engine_input, params)
-            async with loaded.groups.enter(), aclosing(stream):
+            async with aclosing(stream):
                 async for output in stream:
                     yield output
 
@@ -270,7 +276,8 @@ class VllmEngine:
                         return
                     yield (output := page.add(delta.outputs[0]))
                     if output.finish_reason:
-                        observe_stages(delta.metrics)
+                        if self._is_warm:
+                            observe_stages(delta.metrics)
                         return
         except (EngineDeadError, TimeoutError, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():

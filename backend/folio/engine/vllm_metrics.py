@@ -4,7 +4,7 @@ Each of vLLM's loggers begins by taking the metrics of all others out of the pro
 each engine here has a registry of its own, and what they hold is put together when it is asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -57,8 +57,9 @@ _registries = EngineRegistries()
 REGISTRY.register(_registries)
 
 
-def stat_logger(index: int) -> "type[PrometheusStatLogger]":
-    """For AsyncLLM: vLLM's logger, which labels what it counts with this engine's index."""
+def stat_logger(index: int, *, counts: Callable[[], bool]) -> "type[PrometheusStatLogger]":
+    """For AsyncLLM: vLLM's logger, which labels what it counts with this engine's index, and counts
+    nothing while `counts` says no."""
     from vllm.v1.metrics.loggers import PrometheusStatLogger
 
     class EngineStatLogger(PrometheusStatLogger):  # type: ignore[misc]  # untyped
@@ -72,6 +73,7 @@ def stat_logger(index: int) -> "type[PrometheusStatLogger]":
 
         def record(self, *stats: Any, **others: Any) -> None:
             """Not under vLLM's own `engine_idx`, which is 0 in each of its engines."""
-            super().record(*stats, **(others | {"engine_idx": index}))
+            if counts():
+                super().record(*stats, **(others | {"engine_idx": index}))
 
     return EngineStatLogger

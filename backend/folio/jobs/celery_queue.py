@@ -14,7 +14,6 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from folio.jobs.celery_app import ADVANCE, QUEUE
-from folio.telemetry.tracing import origin_carrier
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +37,8 @@ class CeleryQueue:
         return timedelta(seconds=time.monotonic() - self._made_at)
 
     async def enqueue(self, task_id: UUID) -> None:
-        headers = origin_carrier()
         try:
-            await self._in_thread(lambda: self._publish(task_id, headers))
+            await self._in_thread(lambda: self._publish(task_id))
         except BROKER_ERRORS as error:
             log.warning("Task %s waits for the reaper: the broker is down (%s)", task_id, error)
 
@@ -59,8 +57,8 @@ class CeleryQueue:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._celery.close()
 
-    def _publish(self, task_id: UUID, headers: dict[str, str]) -> None:
-        self._celery.send_task(ADVANCE, args=[str(task_id)], queue=QUEUE, headers=headers)
+    def _publish(self, task_id: UUID) -> None:
+        self._celery.send_task(ADVANCE, args=[str(task_id)], queue=QUEUE)
 
     def _count(self) -> int:
         with self._celery.pool.acquire(block=True, timeout=_PING_SECONDS) as connection:

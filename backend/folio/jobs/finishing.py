@@ -24,6 +24,7 @@ class Finishing:
         self._database = database
         self._storage = storage
         self._retry_for = timedelta(seconds=retry_seconds)
+        TASKS.labels(TaskStatus.FAILED, ALL_PAGES_FAILED)  # there before it happens
 
     async def finish(self, task_id: UUID) -> None:
         """Call it as the task's driver. Raises what went wrong where a retry is due."""

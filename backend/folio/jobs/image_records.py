@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,17 +11,17 @@ from uuid import UUID
 
 from folio.db import (
     Database,
+    EndedTask,
     NewTask,
     PageOutcome,
-    PageRepository,
     PageStatus,
     TaskError,
     TaskKind,
-    TaskRepository,
     TaskStatus,
+    add_ended,
 )
+from folio.errors import StorageUnavailableError
 from folio.jobs.background import Background
-from folio.jobs.clock import now
 from folio.jobs.filenames import tidy_filename
 from folio.jobs.results import page_outcome
 from folio.pipeline.ladder import Rung
@@ -28,9 +30,8 @@ from folio.pipeline.results import PageResult
 
 log = logging.getLogger(__name__)
 
-_MAX_PENDING = 256
+_MAX_PENDING = 1024
 _CLOSE_SECONDS = 5.0
-_OWNER = "image request"
 _CUT = {
     "length": "The answer came to its greatest length; its end may be missing.",
     "repetition": "The model began to repeat itself; text after that may be missing.",
@@ -74,46 +75,77 @@ def image_outcome(page: PageResult, *, started_at: datetime, finished_at: dateti
 class ImageRecorder:
     """Records beside the requests, which wait for nothing and never fail by it.
 
-    A record that cannot be stored, or that comes while too many wait, is a line in the log.
+    All that wait are stored together: under load a transaction for each took more of the process
+    than receiving the pages. A record that cannot be stored, or that comes while too many wait, is
+    a line in the log.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._background = Background()
-        self._pending: dict[UUID, asyncio.Task[None]] = {}
+        self._waiting: dict[UUID, ImageRecord] = {}
+        self._pending: dict[UUID, asyncio.Event] = {}
+        self._work: asyncio.Task[None] | None = None
 
     def record(self, record: ImageRecord) -> None:
         """Begin to store it."""
         if len(self._pending) >= _MAX_PENDING:
             log.warning("Image request %s is not recorded: too many wait", record.task_id)
             return
-        work = self._background.start(
-            store_image_record(self._database, record), name=f"Record of image {record.task_id}"
-        )
-        self._pending[record.task_id] = work
-        work.add_done_callback(lambda _: self._pending.pop(record.task_id, None))
+        self._waiting[record.task_id] = record
+        self._pending[record.task_id] = asyncio.Event()
+        if self._work is None or self._work.done():
+            self._work = self._background.start(self._store_all(), name="Records of images")
+
+    async def _store_all(self) -> None:
+        while self._waiting:
+            records, self._waiting = list(self._waiting.values()), {}
+            try:
+                await self._store(records)
+            finally:
+                for record in records:
+                    self._pending.pop(record.task_id).set()
+
+    async def _store(self, records: Sequence[ImageRecord]) -> None:
+        try:
+            await store_image_records(self._database, records)
+        except StorageUnavailableError as error:
+            log.warning("%d image requests are not recorded: %s", len(records), error.message)
+        except Exception:
+            # One of them, by a fault of ours: the others are not to go with it.
+            if len(records) == 1:
+                log.exception("Image request %s is not recorded", records[0].task_id)
+                return
+            for record in records:
+                await self._store([record])
 
     async def wait_for(self, task_id: UUID) -> None:
         """Until the record is stored, if it is on its way: who got its id may look it up."""
-        work = self._pending.get(task_id)
-        if work is not None:
-            await asyncio.wait([work])
+        stored = self._pending.get(task_id)
+        if stored is not None:
+            await stored.wait()
 
     async def wait_for_all(self) -> None:
         """Until those are stored that are on their way now."""
-        if self._pending:
-            await asyncio.wait(list(self._pending.values()))
+        for stored in list(self._pending.values()):
+            await stored.wait()
 
     async def close(self) -> None:
         """Store what is on its way, within a few seconds."""
-        if self._pending:
-            await asyncio.wait(self._pending.values(), timeout=_CLOSE_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.wait_for_all()
         await self._background.cancel()
 
 
-async def store_image_record(database: Database, record: ImageRecord) -> None:
-    """In one transaction: no worker ever sees the task unfinished. Raises
+async def store_image_records(database: Database, records: Sequence[ImageRecord]) -> None:
+    """In one transaction: no worker ever sees one of the tasks unfinished. Raises
     StorageUnavailableError."""
+    async with database.transaction() as session:
+        await add_ended(session, [_ended(record) for record in records])
+
+
+def _ended(record: ImageRecord) -> EndedTask:
     new = NewTask(
         record.task_id,
         TaskKind.IMAGE,
@@ -121,22 +153,6 @@ async def store_image_record(database: Database, record: ImageRecord) -> None:
         record.options,
         record.queued_at,
     )
-    async with database.transaction() as session:
-        tasks, pages = TaskRepository(session), PageRepository(session)
-        tasks.add(new)
-        await session.flush()
-        if record.started_at is not None:
-            await tasks.start(record.task_id, now=record.started_at)
-        await pages.add(record.task_id, [1])
-        if record.page is not None:
-            await _finish_page(pages, record.task_id, record.page)
-        await tasks.finish(
-            record.task_id, record.status, now=record.finished_at, error=record.error
-        )
-
-
-async def _finish_page(pages: PageRepository, task_id: UUID, outcome: PageOutcome) -> None:
-    (claim,) = await pages.claim(
-        task_id, _OWNER, now=now(), expires_at=now(), max_claims=1, limit=1
+    return EndedTask(
+        new, record.status, record.started_at, record.finished_at, record.page, record.error
     )
-    await pages.finish(claim, outcome)

@@ -65,5 +65,5 @@ class Opening:
                 task_id,
                 TaskStatus.FAILED,
                 now=now(),
-                error=TaskError(error.code, error.message),
+                error=TaskError(error.code, error.message, values=error.values),
             )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from folio.errors import StorageUnavailableError
 from folio.jobs.parts import JobParts
@@ -12,6 +13,18 @@ PATIENCE_SECONDS = 1.0
 _KEEP_SECONDS = 2.0
 _DATABASE_IS_LATE = "The database does not answer. Check DATABASE_URL and the server."
 _NO_BROKER = "The broker does not answer. Check CELERY_BROKER_URL and the server."
+
+DATABASE_UNAVAILABLE = "database_unavailable"
+BROKER_UNAVAILABLE = "broker_unavailable"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why tasks cannot be worked on now: for programs, and in words for the operator."""
+
+    code: str
+    message: str
+
 
 Check = Callable[[], Awaitable[str | None]]
 """Gives what is wrong, in words for the operator, or None."""
@@ -66,12 +79,16 @@ class JobReadiness:
         self._database = Readiness(self._ask_database, late=_DATABASE_IS_LATE)
         self._broker = Readiness(self._ask_broker, late=_NO_BROKER)
 
-    async def find_problem(self) -> str | None:
-        """In words for the operator, within about a second; None where all is well."""
+    async def find_trouble(self) -> Trouble | None:
+        """Within about a second; None where all is well. The code of two is the database's."""
         if self._parts.database_problem is not None:
-            return self._parts.database_problem
+            return Trouble(DATABASE_UNAVAILABLE, self._parts.database_problem)
         problems = await asyncio.gather(self._database.find_problem(), self._broker.find_problem())
-        return " ".join(problem for problem in problems if problem) or None
+        database, broker = problems
+        if database is None and broker is None:
+            return None
+        code = DATABASE_UNAVAILABLE if database else BROKER_UNAVAILABLE
+        return Trouble(code, " ".join(filter(None, problems)))
 
     async def close(self) -> None:
         await self._database.close()

@@ -40,6 +40,7 @@ from folio.jobs.queue import JobQueue
 from folio.jobs.results import write_results
 from folio.storage import Storage
 from folio.telemetry.metrics import TASKS
+from folio.telemetry.tracing import carrier
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,12 @@ class JobService:
         head, whole = await _split_head(chunks)
         sniff_document(head)
         task = NewTask(
-            uuid4(), TaskKind.PDF, tidy_filename(filename), options.to_json(), queued_at=now()
+            uuid4(),
+            TaskKind.PDF,
+            tidy_filename(filename),
+            options.to_json(),
+            queued_at=now(),
+            trace=carrier() or None,
         )
         await self._storage.write(upload_key(task.id), whole)
         try:

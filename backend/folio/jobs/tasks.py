@@ -1,13 +1,11 @@
 """The Celery task: an id in, a call of the worker, done."""
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from celery import Celery
 
 from folio.jobs.celery_app import ADVANCE
-from folio.telemetry.tracing import following
 
 
 def register_tasks(celery: Celery, advance: Callable[[UUID], None]) -> None:
@@ -16,7 +14,6 @@ def register_tasks(celery: Celery, advance: Callable[[UUID], None]) -> None:
     Not shared: Celery would give this app's function to every later one of the process.
     """
 
-    @celery.task(name=ADVANCE, bind=True, shared=False)  # type: ignore[untyped-decorator]
-    def run(task: Any, task_id: str) -> None:
-        with following(task.request.headers or {}):
-            advance(UUID(task_id))
+    @celery.task(name=ADVANCE, shared=False)  # type: ignore[untyped-decorator]
+    def run(task_id: str) -> None:
+        advance(UUID(task_id))

@@ -104,17 +104,20 @@ class Worker:
             await self._queue.enqueue(task_id)
 
     async def _advance(self, task_id: UUID) -> None:
-        with working_on(task_id=str(task_id)), span("advance document", task_id=str(task_id)):
-            await self._take_on(task_id)
+        with working_on(task_id=str(task_id)):
+            task = await self._get_unfinished(task_id)
+            if task is None or self._is_left_alone(task_id):
+                return
+            # By the row and not by the message: the reaper sends messages too.
+            with span("advance document", parent=task.trace, task_id=str(task_id)):
+                await self._take_on(task)
 
-    async def _take_on(self, task_id: UUID) -> None:
-        task = await self._get_unfinished(task_id)
-        if task is None or self._is_left_alone(task_id):
-            return
+    async def _take_on(self, task: TaskRow) -> None:
+        task_id = task.id
         if task.num_pages is None:
             await self._leases.drive(task_id, self._opening.open)
-            task = await self._get_unfinished(task_id)
-            if task is None or task.num_pages is None:
+            opened = await self._get_unfinished(task_id)
+            if opened is None or opened.num_pages is None:
                 return
         options = DocumentOptions.from_json(task.options)
         if not await self._reader.read_range(

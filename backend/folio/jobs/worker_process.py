@@ -11,12 +11,12 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 from billiard.process import current_process
 from celery import Celery, signals
-from prometheus_client import start_http_server
 
 from folio.config import Settings
 from folio.db import Database
@@ -27,9 +27,12 @@ from folio.jobs.background import Background
 from folio.jobs.celery_app import make_celery
 from folio.jobs.celery_queue import CeleryQueue
 from folio.jobs.owner import make_owner
+from folio.jobs.parts import JobParts
+from folio.jobs.readiness import JobReadiness
 from folio.jobs.reaper import make_reaper
 from folio.jobs.tasks import register_tasks
 from folio.jobs.worker import Worker
+from folio.jobs.worker_http import ask_on, serve_worker
 from folio.storage import LocalStorage
 
 log = logging.getLogger(__name__)
@@ -38,9 +41,16 @@ _MAX_HEAPS = 2
 _NICENESS = 5  # a service on the same machine has somebody who waits for its answer
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
+_STARTS = "The worker is starting."
 _STOP_SIGNAL = signal.SIGUSR2  # Celery's processes have uses of their own for the others
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class _Running:
+    worker: Worker
+    readiness: JobReadiness
 
 
 class WorkerProcess:
@@ -49,23 +59,23 @@ class WorkerProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._life: AbstractAsyncContextManager[Worker] | None = None
-        self._worker: Worker | None = None
+        self._life: AbstractAsyncContextManager[_Running] | None = None
+        self._running: _Running | None = None
 
     def start(self, **_: Any) -> None:
         """Start the loop in a thread, and the worker on it."""
         os.nice(_NICENESS)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="folio-worker", daemon=True).start()
-        _serve_metrics(self._settings.worker.worker_metrics_port)
+        self._serve(self._settings.worker.worker_metrics_port)
         self._life = running_worker(self._settings)
-        self._worker = self._call(self._life.__aenter__(), timeout=_START_SECONDS)
+        self._running = self._call(self._life.__aenter__(), timeout=_START_SECONDS)
         signal.signal(_STOP_SIGNAL, self._let_go)
         log.info("A worker process is ready for documents")
 
     def advance(self, task_id: UUID) -> None:
-        assert self._worker is not None, "Celery starts a process before it gives it tasks"
-        self._call(self._worker.advance(task_id))
+        assert self._running is not None, "Celery starts a process before it gives it tasks"
+        self._call(self._running.worker.advance(task_id))
 
     def stop(self, **_: Any) -> None:
         """Give back what runs, and close everything."""
@@ -74,8 +84,19 @@ class WorkerProcess:
 
     def _let_go(self, *_: Any) -> None:
         assert self._loop is not None, "start() comes first"
-        assert self._worker is not None, "start() comes first"
-        self._loop.call_soon_threadsafe(self._worker.let_go)
+        assert self._running is not None, "start() comes first"
+        self._loop.call_soon_threadsafe(self._running.worker.let_go)
+
+    def _serve(self, first_port: int | None) -> None:
+        """On a port for each process: what they count together, Prometheus can add up, but not what
+        each of them takes of memory and time."""
+        if first_port is not None:
+            serve_worker(first_port + int(current_process().index), self._find_problem)
+
+    def _find_problem(self) -> str | None:
+        if self._loop is None or self._running is None:
+            return _STARTS
+        return ask_on(self._loop, self._running.readiness.find_trouble)
 
     def _call(self, work: Coroutine[Any, Any, Answer], timeout: float | None = None) -> Answer:
         assert self._loop is not None, "start() comes first"
@@ -83,17 +104,19 @@ class WorkerProcess:
 
 
 @asynccontextmanager
-async def running_worker(settings: Settings) -> AsyncIterator[Worker]:
+async def running_worker(settings: Settings) -> AsyncIterator[_Running]:
     """A worker with a database, a remote engine and a reaper of its own."""
     queue = CeleryQueue(make_celery(settings))
     engine = _make_engine(settings)
     background = Background()
     async with Database(settings.database_url) as database:
+        storage = LocalStorage(settings.storage_dir)
+        readiness = JobReadiness(JobParts(database, storage, queue))
         worker = Worker(
             settings,
             owner=make_owner(),
             database=database,
-            storage=LocalStorage(settings.storage_dir),
+            storage=storage,
             engine=engine,
             queue=queue,
         )
@@ -101,8 +124,9 @@ async def running_worker(settings: Settings) -> AsyncIterator[Worker]:
             await engine.start()
             await worker.start()
             background.start(make_reaper(settings.jobs, database, queue).run(), name="Reaper")
-            yield worker
+            yield _Running(worker, readiness)
         finally:
+            await readiness.close()
             await background.cancel()
             await worker.stop()
             await engine.stop()
@@ -129,18 +153,6 @@ def run_worker(settings: Settings, num_processes: int) -> int:
     signals.worker_shutting_down.connect(tell_processes)
     worker.start()
     return int(worker.exitcode or 0)
-
-
-def _serve_metrics(first_port: int | None) -> None:
-    """On a port for each process: what they count together, Prometheus can add up, but not what
-    each of them takes of memory and time. A port that is taken keeps no document waiting."""
-    if first_port is None:
-        return
-    port = first_port + int(current_process().index)
-    try:
-        start_http_server(port)
-    except OSError as error:
-        log.error("This process has no /metrics: port %s cannot be used (%s)", port, error)
 
 
 def _make_celery_worker(celery: Celery, num_processes: int) -> Any:

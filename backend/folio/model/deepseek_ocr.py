@@ -27,6 +27,7 @@ from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
 from folio.model.checkpoint import checked, tensor_shapes
+from folio.model.compat import ServesSecondRunner
 from folio.model.deepencoder import DeepEncoder, DeepEncoderConfig
 from folio.model.inputs import IMAGE_TOKEN, as_resolution
 from folio.model.processing import (
@@ -35,6 +36,7 @@ from folio.model.processing import (
     DeepseekOCRProcessingInfo,
 )
 from folio.model.tower import Tower, TowerOptions
+from folio.model.transfer import upload
 from folio.model.view_batches import embed_pages, pixels_per_batch
 
 
@@ -43,7 +45,9 @@ from folio.model.view_batches import embed_pages, pixels_per_batch
     info=DeepseekOCRProcessingInfo,
     dummy_inputs=DeepseekOCRDummyInputsBuilder,
 )
-class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsLoRA):
+class DeepseekOCRForCausalLM(
+    nn.Module, SupportsMultiModal, SupportsPP, SupportsLoRA, ServesSecondRunner
+):
     """The whole model. The tower is replicated on every rank, the decoder is vLLM's."""
 
     hf_to_vllm_mapper = WeightsMapper(
@@ -105,6 +109,23 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Supports
             view_seperator=encoder.view_seperator,
             max_pixels=pixels_per_batch(encoder.image_newline.device),
         )
+
+    @override
+    def embed_input_ids(
+        self,
+        input_ids: Tensor,
+        multimodal_embeddings: Sequence[Tensor] | None = None,
+        *,
+        is_multimodal: Tensor | None = None,
+    ) -> Tensor:
+        """(tokens, hidden). is_multimodal: bool (tokens,), on the host, as vLLM makes it: so the
+        places of the image tokens are known there, and nothing waits for the device."""
+        embedded: Tensor = self.language_model.embed_input_ids(input_ids)
+        if not multimodal_embeddings or is_multimodal is None:
+            return embedded
+        places = upload(is_multimodal.nonzero().squeeze(1), embedded.device)
+        image_tokens = torch.cat(list(multimodal_embeddings)).to(embedded.dtype)
+        return embedded.index_copy_(0, places, image_tokens)
 
     def forward(
         self,

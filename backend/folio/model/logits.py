@@ -2,7 +2,7 @@
 
 A request asks for it in `SamplingParams.extra_args`:
     {"no_repeat_ngram": {"ngram_size": 30, "window_size": 90, "allowed_token_ids": [..]}}
-The engine gets it as `logits_processors=[LOGITS_PROCESSOR]`. Source of the rule: the published
+The engine gets it by `engine.vllm_arguments.logits_processors`. Source of the rule: the published
 DeepSeek-OCR; n-grams are looked for in the output only.
 """
 
@@ -20,6 +20,7 @@ from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDi
 from folio.model.compat import V2LogitsProcessor
 from folio.model.ngram import (
     NO_TOKEN,
+    DeviceRules,
     Ints,
     NoRepeatNgramParams,
     TokenRing,
@@ -29,7 +30,6 @@ from folio.model.ngram import (
 from folio.model.transfer import upload
 
 EXTRA_ARG = "no_repeat_ngram"
-LOGITS_PROCESSOR = "folio.model.logits:NoRepeatNgramLogitsProcessor"
 
 
 def parse_params(sampling_params: SamplingParams) -> NoRepeatNgramParams | None:
@@ -154,7 +154,7 @@ class DeviceNoRepeatNgram:
         self.ngram_sizes = np.zeros(num_slots, dtype=np.int32)
         self.window_sizes = np.zeros(num_slots, dtype=np.int32)
         self.allowed = np.full((num_slots, 1), NO_TOKEN, dtype=np.int32)
-        self.on_device: tuple[Tensor, Tensor, Tensor] | None = None
+        self.on_device: DeviceRules | None = None
 
     def add_request(self, slot: int, params: NoRepeatNgramParams | None) -> bool:
         """Slots are used again and again: everything of the last occupant is overwritten."""
@@ -173,33 +173,44 @@ class DeviceNoRepeatNgram:
         self.allowed = with_allowed_tokens(self.allowed, slot, params)
 
     def apply(self, logits: Tensor, context: Any) -> None:
+        """Set what the rules ban to minus infinity. context: idx_mapping_np, expanded_idx_mapping
+        and pos, as in vLLM's LogitsContext."""
         slots_on_host = context.idx_mapping_np
         longest_prefix = int(self.ngram_sizes[slots_on_host].max(initial=0)) - 1
         if longest_prefix < 1:
             return
-        slots = context.expanded_idx_mapping.long()
-        ngram_sizes, window_sizes, allowed = (rules[slots] for rules in self.rules())
-        width = longest_prefix + int(self.window_sizes[slots_on_host].max())
-        lengths = context.pos + 1 - self.states.prompt_len.gpu[slots]
-        history = self.gather_history(slots, context.pos, lengths, width)
+        slots, newest = context.expanded_idx_mapping, context.pos
+        widest_window = int(self.window_sizes[slots_on_host].max())
+        if logits.is_cuda:
+            # Triton is there only where there is a GPU.
+            from folio.model.kernels.ngram import ban_repeats_on_cuda  # noqa: PLC0415
+
+            tokens, prompts = self.states.all_token_ids.gpu, self.states.prompt_len.gpu
+            ban_repeats_on_cuda(
+                logits, slots, newest, tokens, prompts, self.rules(), widest_window=widest_window
+            )
+            return
+        slots = slots.long()
+        lengths = newest + 1 - self.states.prompt_len.gpu[slots]
+        rules = self.rules()
         ban_repeats(
             logits,
-            history,
+            self.gather_history(slots, newest, lengths, longest_prefix + widest_window),
             lengths,
-            ngram_sizes,
-            window_sizes,
-            allowed,
+            rules.ngram_sizes[slots],
+            rules.window_sizes[slots],
+            rules.allowed[slots],
             longest_prefix=longest_prefix,
         )
 
-    def rules(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Sizes, windows and allowed tokens by slot, uploaded when a request has changed them."""
+    def rules(self) -> DeviceRules:
+        """As they are on the device, uploaded when a request has changed them."""
         if self.on_device is None:
-            sizes, windows, allowed = (
-                torch.from_numpy(values.copy()).to(self.states.device)
-                for values in (self.ngram_sizes, self.window_sizes, self.allowed)
+            values = self.ngram_sizes, self.window_sizes, self.allowed
+            device = self.states.device
+            self.on_device = DeviceRules(
+                *(upload(torch.from_numpy(value.copy()), device) for value in values)
             )
-            self.on_device = sizes, windows, allowed
         return self.on_device
 
     def gather_history(self, slots: Tensor, newest: Tensor, lengths: Tensor, width: int) -> Tensor:

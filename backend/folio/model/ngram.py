@@ -8,7 +8,7 @@ and never synchronises. Knows nothing of vLLM.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -58,6 +58,15 @@ class NoRepeatNgramParams:
 def require_int(name: str, value: object, lowest: int, highest: int) -> None:
     if type(value) is not int or not lowest <= value <= highest:
         raise ValueError(f"{name} must be an integer from {lowest} to {highest}, got {value!r}")
+
+
+class DeviceRules(NamedTuple):
+    """On the device, by request slot. ngram_sizes (0: no rule), window_sizes: int32 (slots,);
+    allowed: int32 (slots, any)."""
+
+    ngram_sizes: Tensor
+    window_sizes: Tensor
+    allowed: Tensor
 
 
 class TokenRing:

@@ -27,8 +27,9 @@ _MAX_VARIANTS = 32
 
 @dataclass(frozen=True)
 class TowerOptions:
-    """attention: of SAM's global layers, by torch's attention with positions folded in, or by our
-    own kernel. compiled: each block by torch.compile. cuda_graphs: launched in one piece."""
+    """attention: SAM's, by torch's with positions folded in, or by our own kernel; then what stands
+    between matrix products is by kernels of ours too, unless compiled: each block by torch.compile.
+    cuda_graphs: launched in one piece."""
 
     attention: Literal["folded", "fused"] = "fused"
     compiled: bool = False
@@ -63,7 +64,7 @@ class Tower:
             return encoder
         lay_out_convolutions(encoder)
         if options.attention == "fused":
-            encoder.use_fused_attention()
+            encoder.use_kernels(between_products=not options.compiled)
         if options.compiled:
             compile_blocks(encoder)
         if not options.cuda_graphs:

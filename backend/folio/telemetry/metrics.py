@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from folio.errors import error_codes
+
 _QUICK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LONG_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 
@@ -24,6 +26,14 @@ class Stage(StrEnum):
     RENDER = "render"
     PICTURES = "pictures"
     STORE = "store"
+
+
+class Loss(StrEnum):
+    """How an engine is lost."""
+
+    DIED = "died"
+    HUNG = "hung"
+    NOT_STARTED = "not_started"
 
 
 REQUESTS = Counter(
@@ -71,6 +81,14 @@ QUEUED_PAGES = Gauge("folio_queue_pages", "Their pages that have no outcome yet.
 QUEUE_AGE_SECONDS = Gauge(
     "folio_queue_age_seconds", "How long the oldest document that nobody has begun has waited."
 )
+
+
+# Prometheus sees no rise in a series that begins at 1, so what is rare is there before it happens.
+for _loss in Loss:
+    ENGINE_LOSSES.labels(_loss)
+for _code in error_codes():
+    PROBLEMS.labels(_code)
+    TASKS.labels("failed", _code)
 
 
 def timed(stage: Stage) -> AbstractContextManager[object]:

@@ -4,9 +4,8 @@ Until `configure_tracing` is called, which needs OpenTelemetry's SDK, all of thi
 """
 
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import AbstractContextManager, aclosing, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractContextManager, aclosing
 from typing import Any, TypeVar
 
 from opentelemetry import context, propagate, trace
@@ -14,10 +13,9 @@ from opentelemetry.trace import Span, SpanKind
 
 Output = TypeVar("Output")
 Carrier = Mapping[str, str]
-"""How a span is named in the headers of a request or of a message: `traceparent` and its like."""
+"""How a span is named in a request's headers and in a task's row: `traceparent` and its like."""
 
 _tracer = trace.get_tracer("folio")
-_origin: ContextVar[Carrier | None] = ContextVar("origin", default=None)
 
 
 def configure_tracing(service_name: str) -> None:
@@ -75,29 +73,10 @@ async def traced(
 
 
 def carrier() -> dict[str, str]:
-    """The present span, for headers. Empty where there is none."""
+    """The present span, for headers and for the database. Empty where there is none."""
     headers: dict[str, str] = {}
     propagate.inject(headers)
     return headers
-
-
-@contextmanager
-def following(origin: Carrier) -> Iterator[None]:
-    """Inside, work goes on that began elsewhere: spans are under that origin, also those of
-    messages that are sent on."""
-    token = context.attach(propagate.extract(origin))
-    origin_token = _origin.set(origin)
-    try:
-        yield
-    finally:
-        _origin.reset(origin_token)
-        context.detach(token)
-
-
-def origin_carrier() -> dict[str, str]:
-    """What a message about this work has in its headers: its origin, else the present span."""
-    origin = _origin.get()
-    return carrier() if origin is None else dict(origin)
 
 
 def trace_id() -> str | None:

@@ -22,7 +22,10 @@ export function HealthBanner() {
       {state === "starting" && <Notice tone="warn">{t.health.startingHelp}</Notice>}
       {state === "unhealthy" && (
         <Notice tone="bad" title={t.health.unhealthyHelp}>
-          <WordsOf own="" original={data?.reason ?? ""} />
+          <WordsOf
+            own={t.health.reasons[data?.reason_code ?? ""] ?? ""}
+            original={data?.reason ?? ""}
+          />
         </Notice>
       )}
     </div>

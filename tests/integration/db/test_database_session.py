@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import time
 import uuid
 from pathlib import Path
@@ -108,6 +110,26 @@ async def test_a_server_that_is_down_is_said() -> None:
         with pytest.raises(StorageUnavailableError, match="DATABASE_URL"):
             async with database.transaction() as session:
                 await session.execute(text("SELECT 1"))
+
+
+async def test_a_server_whose_name_is_gone_is_said() -> None:
+    """As a container's is when it is stopped."""
+    async with Database("postgresql://postgres@nowhere.invalid/folio") as database:
+        with pytest.raises(StorageUnavailableError, match="DATABASE_URL"):
+            await database.ping()
+
+
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH])
+async def test_a_server_that_no_way_leads_to_is_said(database: Database, number: int) -> None:
+    with pytest.raises(StorageUnavailableError):
+        async with database.reading():
+            raise OSError(number, os.strerror(number))
+
+
+async def test_a_disk_that_is_full_is_not_the_databases_fault(database: Database) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        async with database.reading():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 from folio.api.app import create_app
+from folio.cli.serve import start_tracing
 from folio.config import Settings
 from folio.engine.base import GenerationOutput, GenerationRequest
 from folio.engine.fake import FakeEngine
@@ -78,4 +79,5 @@ def make_app(settings: Settings) -> FastAPI:
 if __name__ == "__main__":
     settings = Settings()
     configure_logging("INFO")
+    start_tracing(settings, "folio")
     uvicorn.run(make_app(settings), host="127.0.0.1", port=settings.server.port, log_config=None)

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from folio.engine.vllm_arguments import logits_processors
+
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -149,7 +151,7 @@ def make_engine(job):
     from vllm.engine.arg_utils import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    processors = [] if job.vllms_own else ["folio.model.logits:NoRepeatNgramLogitsProcessor"]
+    processors = [] if job.vllms_own else logits_processors()
     arguments = {
         "model": job.model,
         "dtype": "float32",

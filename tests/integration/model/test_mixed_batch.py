@@ -13,6 +13,10 @@ NANO = Path(__file__).parents[3] / "models" / "nano"
 LINES = ("The quick brown fox", "jumps over the lazy dog", "No. 4711")
 REPEATING_LINES = ("day by day by day by day",) * 4
 CAREFUL_MODES = ("base", "gundam")
+PAGE_SCHEDULER = {
+    "scheduler_cls": "folio.model.scheduling.PageScheduler",
+    "async_scheduling": True,
+}
 RULE = {"ngram_size": 4, "window_size": 90}
 # (mode, size, lines, rule, whether the page itself goes to the model, to be resized there)
 KINDS = [
@@ -35,16 +39,21 @@ def print_lines(path, size, lines):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """(together, alone) for each page."""
+def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     pages = []
     for number, (mode, size, lines, rule, as_it_is) in enumerate(KINDS):
         path = folder / f"{number}.png"
         print_lines(path, size, lines)
         pages.append(Page(str(path), mode, rule, as_it_is))
+    return pages
+
+
+@pytest.fixture(scope="module")
+def runs(pages, tmp_path_factory):
+    """(together, alone) for each page."""
     job = Job(model=str(NANO), pages=pages, one_by_one_too=True, max_tokens=66)
-    results = run_engine(job, folder)
+    results = run_engine(job, tmp_path_factory.mktemp("runs"))
     return list(zip(results[: len(pages)], results[len(pages) :], strict=True))
 
 
@@ -80,3 +89,10 @@ def test_the_rule_of_one_request_leaves_the_others_alone(runs):
 
 def test_a_page_resized_by_the_model_reads_as_one_resized_before(runs):
     assert runs[6][0].text == runs[1][0].text
+
+
+def test_our_scheduler_changes_no_page(runs, pages, tmp_path):
+    """As on a GPU: steps are prepared while the one before runs. Fifty tokens cross KV blocks."""
+    job = Job(model=str(NANO), pages=pages, max_tokens=66, engine_args=PAGE_SCHEDULER)
+    token_ids = [run.token_ids for run in run_engine(job, tmp_path)]
+    assert token_ids == [together.token_ids for together, _ in runs]

@@ -187,6 +187,8 @@ async def test_what_only_a_worker_can_see_fails_the_task(
     task_id = (await post(client, data, **fields)).json()["task_id"]
     task = await wait_for_end(client, task_id)
     assert (task["status"], task["error"]["code"], task["result"]) == ("failed", code, None)
+    named = {"field": "pages", "num_pages": 3} if kind == "page 999" else {}
+    assert task["error"]["values"] == named
     result = await client.get(f"/api/tasks/{task_id}/result.md")
     assert (result.status_code, result.json()["code"]) == (409, "task_already_finished")
 

@@ -72,6 +72,15 @@ async def test_a_dead_engine_is_unhealthy_and_says_why(
     assert answer.json()["reason"] == "The engine core has died."
 
 
+async def test_the_reason_has_a_code_for_programs(app: FastAPI, client: httpx.AsyncClient) -> None:
+    assert (await client.get("/health")).json()["reason_code"] is None
+    app.state.job_parts.database_problem = "The database has no tables yet. Run `folio migrate`."
+    assert (await client.get("/health")).json()["reason_code"] == "database_unavailable"
+    app.state.job_parts.database_problem = None
+    app.state.intake.close()
+    assert (await client.get("/health")).json()["reason_code"] == "shutting_down"
+
+
 @pytest.mark.parametrize(("model_path", "is_told"), [(None, True), ("/models/deepseek", False)])
 async def test_the_embedded_model_is_told_for_what_it_is(
     model_path: str | None, is_told: bool

@@ -45,6 +45,16 @@ async def test_requests_pages_and_problems_are_counted(client: httpx.AsyncClient
     assert grown['folio_http_request_seconds_count{route="/api/ocr/image"}'] == 2
 
 
+async def test_what_is_rare_is_there_before_it_happens(client: httpx.AsyncClient) -> None:
+    """Prometheus sees no rise in a series that begins at 1: the first loss would be missed."""
+    samples = await scrape(client)
+    rare = [f'folio_engine_losses_total{{cause="{cause}"}}' for cause in ("died", "hung")]
+    rare += [f'folio_problems_total{{code="{code}"}}' for code in ("engine_failed", "unauthorized")]
+    failed = ("all_pages_failed", "encrypted_document", "internal_error")
+    rare += [f'folio_tasks_total{{code="{code}",status="failed"}}' for code in failed]
+    assert [name for name in rare if name not in samples] == []
+
+
 async def test_addresses_that_do_not_exist_make_no_series(client: httpx.AsyncClient) -> None:
     for number in range(3):
         await client.get(f"/api/nowhere-{number}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from folio.cli.doctor.check import Check, Status
-from folio.cli.doctor.engine import EnginePackages, check_gpus, check_packages
+from folio.cli.doctor.engine import EnginePackages, check_compiler, check_gpus, check_packages
 from folio.cli.doctor.parts import check_broker
 from folio.config import JobSettings, Settings
 
@@ -81,6 +81,31 @@ def test_versions_that_it_does_not(version: str) -> None:
     check = check_packages(EnginePackages(version, None, "2.13.0"), is_worker=False)
     assert check.status is Status.FAILURE
     assert "0.26 to 0.33" in str(check.advice)
+
+
+def test_the_gpu_engine_needs_a_compiler_and_the_others_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (check,) = check_compiler(CUDA)
+    assert check.status is Status.FAILURE
+    assert "Install gcc" in str(check.advice)
+    assert not list(check_compiler(CPU))
+    assert not list(check_compiler(NOTHING))
+
+
+def test_a_compiler_without_pythons_headers_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "gcc")
+    monkeypatch.setattr("sysconfig.get_path", lambda *_: str(tmp_path))
+    (check,) = check_compiler(CUDA)
+    assert check.status is Status.FAILURE
+    assert "python3-dev" in str(check.advice)
+    (tmp_path / "Python.h").touch()
+    (check,) = check_compiler(CUDA)
+    assert check.status is Status.OK
 
 
 def test_a_service_needs_an_engine_and_a_worker_does_not() -> None:

@@ -32,7 +32,11 @@ def answering(status: int, body: str) -> Iterator[str]:
 
 
 def ask(url: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["health", "--url", url])
+    return run("health", "--url", url)
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, words)
     return result.exit_code, result.output.strip()
 
 
@@ -64,3 +68,26 @@ def test_a_proxy_is_not_asked_about_this_machine(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with answering(200, json.dumps({"status": "healthy", "model": "folio-nano"})) as url:
         assert ask(url)[0] == 0
+
+
+def test_a_worker_is_asked_at_its_own_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(200, json.dumps({"status": "healthy", "reason": None})) as url:
+        monkeypatch.setenv("WORKER_METRICS_PORT", url.rpartition(":")[2])
+        assert run("health", "--worker") == (0, "healthy")
+
+
+def test_a_worker_is_well_when_all_its_processes_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(200, json.dumps({"status": "healthy", "reason": None})) as url:
+        port = url.rpartition(":")[2]
+        monkeypatch.setenv("WORKER_METRICS_PORT", port)
+        monkeypatch.setenv("WORKER_NUM_PROCESSES", "2")
+        code, lines = run("health", "--worker")
+    assert code == 1
+    assert f"unreachable: http://127.0.0.1:{int(port) + 1}/health" in lines
+
+
+def test_a_worker_without_a_port_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKER_METRICS_PORT", raising=False)
+    code, line = run("health", "--worker")
+    assert code == 1
+    assert "WORKER_METRICS_PORT" in line

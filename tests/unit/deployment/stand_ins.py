@@ -12,7 +12,7 @@ from tests.unit.deployment.env_file import CHECKOUT
 
 SYSTEM_PROGRAMS = [
     *("basename", "bash", "cat", "cut", "dirname", "grep", "head", "hostname", "mkdir"),
-    *("od", "paste", "sed", "sleep", "tail", "tr"),
+    *("od", "sed", "sleep", "tail", "tr"),
 ]
 
 DOCKER = """#!/bin/bash

@@ -86,7 +86,7 @@ def test_nothing_starts_before_what_it_needs_is_well() -> None:
     }
     assert needs("backend-direct") == needs("backend-cpu") == needs("worker") == everything
     assert needs("migrate") == {"postgres": "service_healthy"}
-    for name in ("backend-direct", "backend-cpu", "postgres", "redis"):
+    for name in ("backend-direct", "backend-cpu", "worker", "postgres", "redis"):
         assert SERVICES[name]["healthcheck"]["test"]
 
 
@@ -95,6 +95,20 @@ def test_uploads_and_results_are_one_volume_of_service_and_workers() -> None:
         assert "results:/data" in SERVICES[name]["volumes"]
         assert SERVICES[name]["environment"]["DATA_DIR"] == "/data"
     assert set(yaml.safe_load(TEXT)["volumes"]) == {"model-cache", "results", "database"}
+
+
+def test_each_image_is_built_for_one_service_alone() -> None:
+    """Compose builds all at once, and two builds of one name fail ("already exists"). The others
+    that use it start after the one that it is built for, and never ask a registry for it."""
+    built = [service["image"] for service in SERVICES.values() if "build" in service]
+    assert sorted(built) == ["folio:cpu", "folio:gpu", "folio:worker"]
+    for service in SERVICES.values():
+        if service["image"] in built and "build" not in service:
+            builders = [
+                n for n, s in SERVICES.items() if s["image"] == service["image"] and "build" in s
+            ]
+            assert set(builders) <= set(service["depends_on"])
+            assert service["pull_policy"] == "never"
 
 
 def test_workers_can_be_scaled() -> None:

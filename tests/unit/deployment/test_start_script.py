@@ -72,6 +72,12 @@ def test_an_env_file_that_is_there_is_never_overwritten(machine: Machine) -> Non
     assert "http://localhost:9000 " in done.stdout
 
 
+@pytest.mark.parametrize("line", ['PORT="9000"', "PORT='9000'", "PORT=9000  # ours", "PORT=9000\r"])
+def test_a_setting_is_read_as_compose_reads_it(machine: Machine, line: str) -> None:
+    machine.env_file.write_text(f"INTERNAL_API_TOKEN=mine\n{line}\n")
+    assert "http://localhost:9000 " in machine.start().stdout
+
+
 def test_an_old_driver_is_told_before_anything_starts(machine: Machine) -> None:
     (machine.answers / "driver").write_text("535.183.01\n")
     done = machine.start()
@@ -89,6 +95,19 @@ def test_an_image_with_cuda_12_takes_an_older_driver(machine: Machine) -> None:
 def test_a_missing_container_toolkit_is_named(machine: Machine) -> None:
     (machine.answers / "info").write_text("Runtimes: runc\n")
     assert "install nvidia-container-toolkit" in machine.start().stdout
+
+
+def test_a_docker_that_says_much_is_heard_to_its_end(machine: Machine) -> None:
+    """It must not be cut off in the middle, which would look like a Docker that failed."""
+    (machine.answers / "info").write_text("Runtimes: nvidia runc\n" + "and more\n" * 100_000)
+    done = machine.start()
+    assert done.returncode == 0, done.stderr
+    assert "nvidia-container-toolkit" not in done.stdout
+
+
+def test_several_cards_are_told_in_one_line(machine: Machine) -> None:
+    (machine.answers / "driver").write_text("580.65.06\n580.65.06\n")
+    assert "Folio: NVIDIA driver 580.65.06: NVIDIA L4, 23034 MiB\n" in machine.start().stdout
 
 
 def test_a_service_that_cannot_start_ends_the_script_with_its_reason(machine: Machine) -> None:
@@ -146,7 +165,18 @@ def test_local_and_cpu_leave_gpu_and_docker_alone(machine: Machine) -> None:
 
 def test_without_a_gpu_it_runs_locally_though_docker_is_there(tmp_path: Path) -> None:
     machine = make_machine(tmp_path, has_docker=True, has_gpu=False)
-    assert machine.start().returncode == 0
+    done = machine.start()
+    assert done.returncode == 0
+    assert "there is no nvidia-smi" in done.stdout
+    assert "--cpu starts them" in done.stdout
+    assert machine.calls() == LOCALLY_ON["cpu"]
+
+
+def test_a_gpu_whose_driver_fails_is_told_and_not_taken_for_none(machine: Machine) -> None:
+    program = machine.folder / "bin" / "nvidia-smi"
+    program.write_text("#!/bin/bash\necho 'Driver/library version mismatch'\nexit 18\n")
+    done = machine.start()
+    assert "nvidia-smi -L: Driver/library version mismatch" in done.stdout
     assert machine.calls() == LOCALLY_ON["cpu"]
 
 

@@ -42,7 +42,8 @@ def test_a_page_beyond_the_end_is_explained(text: str) -> None:
 
 
 def test_too_many_pages_are_refused_and_a_part_of_them_is_not() -> None:
-    with pytest.raises(TooManyPagesError, match='pages="1-100"'):
+    with pytest.raises(TooManyPagesError, match='pages="1-100"') as refused:
         select_pages(None, 101, max_pages=100)
+    assert refused.value.values == {"num_pages": 101, "max_pages": 100}
 
     assert len(select_pages(parse_page_ranges("2-101"), 101, max_pages=100)) == 100

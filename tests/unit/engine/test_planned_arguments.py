@@ -1,6 +1,9 @@
 """What vLLM is told of a plan, in vLLM's own words."""
 
+import pytest
+
 from folio.config import EngineSettings, embedded_model_path
+from folio.engine import vllm_arguments
 from folio.engine.machine import GIBIBYTE, Machine
 from folio.engine.preparation import look_at
 from folio.engine.vllm_arguments import planned_arguments
@@ -44,3 +47,44 @@ def test_a_large_card_launches_the_tower_as_graphs() -> None:
     assert has_graphs(40)
     assert not has_graphs(24)
     assert not has_graphs(40, tower_cuda_graphs=False)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "takes_processors", "has_processor"),
+    [("1", True, True), ("1", False, False), ("0", False, True), (None, False, True)],
+)
+def test_the_rule_is_a_logits_processor_where_the_runner_takes_one(
+    monkeypatch: pytest.MonkeyPatch,
+    asked_for: str | None,
+    takes_processors: bool,
+    has_processor: bool,
+) -> None:
+    monkeypatch.setattr(vllm_arguments, "second_runner_takes_processors", lambda: takes_processors)
+    monkeypatch.delenv(vllm_arguments.SECOND_RUNNER, raising=False)
+    if asked_for is not None:
+        monkeypatch.setenv(vllm_arguments.SECOND_RUNNER, asked_for)
+    assert bool(arguments_on(machine(gpu(24)))["logits_processors"]) == has_processor
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "takes_processors", "operators", "expected"),
+    [
+        (True, False, None, "1"),
+        (True, False, "0", "0"),
+        (True, True, None, None),
+        (False, False, None, None),
+    ],
+)
+def test_the_second_runner_is_asked_for_where_it_is_not_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+    on_gpu: bool,
+    takes_processors: bool,
+    operators: str | None,
+    expected: str | None,
+) -> None:
+    environment = {} if operators is None else {vllm_arguments.SECOND_RUNNER: operators}
+    monkeypatch.setattr(vllm_arguments.os, "environ", environment)
+    monkeypatch.setattr(vllm_arguments, "has_gpu", lambda: on_gpu)
+    monkeypatch.setattr(vllm_arguments, "second_runner_takes_processors", lambda: takes_processors)
+    vllm_arguments.prepare_environment()
+    assert environment.get(vllm_arguments.SECOND_RUNNER) == expected

@@ -108,6 +108,7 @@ async def test_a_hung_engine_is_told_and_replaced(
     engines.present.hang()
     await eventually(lambda: engine.status.state is EngineState.UNHEALTHY)
     assert "hangs" in (engine.status.reason or "")
+    assert engine.status.reason_code == "engine_restarts"
     assert (await page)[-1].text == ANSWER
     assert len(engines.made) == 2
 
@@ -150,6 +151,7 @@ async def test_a_set_up_that_cannot_work_is_given_up_at_once(engines: Engines) -
         "Set DTYPE to auto. Folio does not try again by itself: mend it, then start Folio anew."
     )
     assert engine.status.reason == reason
+    assert engine.status.reason_code == "engine_given_up"
     with pytest.raises(EngineNotReadyError, match="mend it"):
         await read(engine)
     assert len(engines.made) == 1

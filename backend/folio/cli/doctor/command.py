@@ -7,7 +7,13 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from folio.cli.doctor.check import Check, Status, failure
-from folio.cli.doctor.engine import EnginePackages, check_gpus, check_memory, check_packages
+from folio.cli.doctor.engine import (
+    EnginePackages,
+    check_compiler,
+    check_gpus,
+    check_memory,
+    check_packages,
+)
 from folio.cli.doctor.model import check_model
 from folio.cli.doctor.network import check_engines, check_port, check_token, find_running_service
 from folio.cli.doctor.parts import check_broker, check_database, check_storage
@@ -44,6 +50,7 @@ def _diagnose(settings: Settings) -> Iterator[Check]:
     yield from check_gpus(packages)
     yield check_memory()
     yield check_packages(packages, is_worker=is_worker)
+    yield from check_compiler(packages)
     if not is_worker:
         has_cuda_build = packages.cuda_build is not None
         yield from check_model(

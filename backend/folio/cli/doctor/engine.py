@@ -1,5 +1,8 @@
 """The card, its driver, the memory, and the packages of the engine."""
 
+import os
+import shutil
+import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ OLDEST, TOO_NEW = (0, 26), (0, 34)
 _PLUGIN_GROUP = "vllm.general_plugins"
 _FEW_BYTES = 2 * GIBIBYTE
 _NVIDIA_DEVICE = Path("/dev/nvidiactl")
+_COMPILERS = ("gcc", "clang")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,24 @@ def check_packages(packages: EnginePackages, *, is_worker: bool) -> Check:
         advice = "Install Folio as a package (pip install -e .), not by PYTHONPATH."
         return failure("vLLM", f"{detail}; it does not know Folio's model", advice)
     return ok("vLLM", detail)
+
+
+def check_compiler(packages: EnginePackages) -> Iterator[Check]:
+    """Triton makes what launches its kernels with it, when the engine starts on a GPU."""
+    if packages.cuda_build is None:
+        return
+    compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, _COMPILERS)), None)
+    headers = Path(sysconfig.get_path("include", "posix_prefix"), "Python.h")
+    if compiler is None:
+        advice = "Install gcc, by apt-get or dnf, or set CC to a C compiler."
+        yield failure("Compiler", "none, and the GPU engine needs one to start", advice)
+    elif not headers.is_file():
+        advice = (
+            "Install Python's headers: sudo apt-get install python3-dev, or dnf's python3-devel."
+        )
+        yield failure("Compiler", f"{compiler}; {headers} is missing, and it is needed", advice)
+    else:
+        yield ok("Compiler", compiler)
 
 
 def check_gpus(packages: EnginePackages) -> Iterator[Check]:

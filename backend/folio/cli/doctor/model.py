@@ -9,7 +9,6 @@ from folio.checkpoints.folder import find_problems
 from folio.cli.doctor.check import Check, failure, ok, warning
 from folio.config import EngineSettings
 from folio.engine.machine import Machine, read_gpus, read_machine, visible_gpus
-from folio.engine.planning import Plan, as_gb
 from folio.engine.preparation import find_model, look_at, make_hub
 from folio.errors import SetUpError
 
@@ -58,13 +57,8 @@ def _check_plan(settings: EngineSettings, folder: Path, machine: Machine) -> Che
             "Set DATA_PARALLEL_SIZE to what there is.",
         )
     if plan.warnings:
-        return warning("Plan", _summarise(plan), " ".join(plan.warnings))
-    return ok("Plan", _summarise(plan))
-
-
-def _summarise(plan: Plan) -> str:
-    pages = f"{plan.max_num_seqs.value} pages at once, {plan.max_model_len.value} tokens each"
-    return f"{pages}; KV cache {as_gb(plan.memory.kv_cache)} GB; {plan.dtype.value}"
+        return warning("Plan", plan.summary, " ".join(plan.warnings))
+    return ok("Plan", plan.summary)
 
 
 def _machine(has_cuda_build: bool, is_running: bool) -> Machine:

@@ -51,6 +51,12 @@ class Plan:
     memory: Memory
     warnings: tuple[str, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """In a line; `folio plan` has the rest."""
+        pages = f"{self.max_num_seqs.value} pages at once, {self.max_model_len.value} tokens each"
+        return f"{pages}; KV cache {as_gb(self.memory.kv_cache)} GB; {self.dtype.value}"
+
 
 def as_gb(num_bytes: float) -> str:
     """GB as on a card's label: of 2^30 bytes."""

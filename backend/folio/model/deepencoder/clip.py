@@ -97,8 +97,13 @@ class ClipTransformer(nn.Module):
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(ClipLayer(config) for _ in range(config.num_layers))
+        self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.fused:
+            from folio.model.deepencoder.fused import run_clip_layers  # noqa: PLC0415
+
+            return run_clip_layers(self.layers, x)
         for layer in self.layers:
             x = layer(x)
         return x

@@ -41,11 +41,13 @@ class DeepEncoder(nn.Module):
         self.sam_model.frozen = {}
         self.vision_model.embeddings.frozen = {}
 
-    def use_fused_attention(self) -> None:
-        """In all of SAM's layers: see `kernels.attention`."""
+    def use_kernels(self, *, between_products: bool) -> None:
+        """On a GPU, in inference: SAM's attention by `kernels.attention`, and, where torch.compile
+        does not fuse it, what stands between matrix products by `fused`."""
         for block in self.sam_model.blocks:
             assert isinstance(block, SamBlock)
             block.attn.fused = True
+        self.sam_model.fused = self.vision_model.transformer.fused = between_products
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """uint8 -> normalised; in either case in the parameters' dtype."""

@@ -213,6 +213,7 @@ class SamEncoder(nn.Module):
         self.net_2 = nn.Conv2d(neck_width, first, kernel_size=3, stride=2, padding=1, bias=False)
         self.net_3 = nn.Conv2d(first, second, kernel_size=3, stride=2, padding=1, bias=False)
         self.frozen: dict[int, SamPositions] | None = None
+        self.fused = False
 
     def forward(self, pixels: Tensor) -> Tensor:
         """pixels: (views, 3, side, side), normalised -> (views, channels, side/64, side/64)."""
@@ -223,6 +224,10 @@ class SamEncoder(nn.Module):
         x = self.patch_embed(pixels)
         positions = self.positions(x.shape[1])
         x = x + positions.absolute
+        if self.fused:
+            from folio.model.deepencoder.fused import run_sam_blocks  # noqa: PLC0415
+
+            return run_sam_blocks(self.blocks, x, positions.of_blocks)
         for block, of_block in zip(self.blocks, positions.of_blocks, strict=True):
             x = block(x, of_block)
         return x

@@ -56,13 +56,13 @@ function titleOf(task: Task): string {
 function TaskFailure({ task }: { task: Task }) {
   const { t } = useI18n();
   if (!task.error) return null;
-  const { code, message, page_number: pageNumber } = task.error;
+  const { code, message, page_number: pageNumber, values } = task.error;
   const title = t.errors.titles[code] ?? t.errors.fallback;
   const isOfAPage = pageNumber !== null && task.kind === "pdf";
   return (
     <div className={styles.failure}>
       <Notice tone="bad" title={isOfAPage ? t.task.ofPage(pageNumber, title) : title}>
-        <WordsOf {...errorWords({ code, detail: message }, t)} />
+        <WordsOf {...errorWords({ code, detail: message, values }, t)} />
       </Notice>
     </div>
   );

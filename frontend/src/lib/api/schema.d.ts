@@ -419,7 +419,9 @@ export interface components {
         /**
          * HealthResponse
          * @description `reason` says why the status is unhealthy, or of which of several engines that is so while
-         *     the others read; `engines` is the state of each; `model_note` what the embedded model is.
+         *     the others read, and `reason_code` the former for programs: engine_restarts, engine_given_up,
+         *     database_unavailable, broker_unavailable, shutting_down. `engines` is the state of each;
+         *     `model_note` what the embedded model is.
          */
         HealthResponse: {
             /**
@@ -439,6 +441,8 @@ export interface components {
             version: string;
             /** Reason */
             reason?: string | null;
+            /** Reason Code */
+            reason_code?: string | null;
             /** Engines */
             engines?: ("healthy" | "starting" | "unhealthy")[] | null;
             /** Requests In Progress */
@@ -572,7 +576,8 @@ export interface components {
         };
         /**
          * TaskErrorSchema
-         * @description Why the task failed: a code as in problem documents, and the page it is about, if one.
+         * @description Why the task failed: a code as in problem documents, the page it is about, if one, and in
+         *     `values` what the message names: the members that a problem document has besides.
          */
         TaskErrorSchema: {
             /** Code */
@@ -581,6 +586,10 @@ export interface components {
             message: string;
             /** Page Number */
             page_number: number | null;
+            /** Values */
+            values: {
+                [key: string]: string | number;
+            };
         };
         /**
          * TaskKind

@@ -28,6 +28,8 @@ export const en = {
     lostHelp: "Nothing here is lost: the page goes on by itself when the service is back.",
     startingHelp: "The model is still loading. You can prepare; reading begins when it is ready.",
     unhealthyHelp: "The service reports trouble:",
+    /** By code, before the service's words. None here: these are English. */
+    reasons: {} as Readonly<Record<string, string>>,
   },
   options: {
     task: "Task",

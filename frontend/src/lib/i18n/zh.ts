@@ -29,6 +29,13 @@ export const zh: Dictionary = {
     lostHelp: "页面内容不会丢失：服务恢复后会自动继续。",
     startingHelp: "模型仍在加载。可以先选好文件，就绪后即开始识别。",
     unhealthyHelp: "服务报告异常：",
+    reasons: {
+      engine_restarts: "模型引擎意外中断，正在自动重新启动。",
+      engine_given_up: "模型引擎无法启动，需要管理员处理。",
+      database_unavailable: "数据库无法使用。",
+      broker_unavailable: "任务队列无法访问。",
+      shutting_down: "服务正在关闭，不再接收新任务。",
+    },
   },
   options: {
     task: "任务类型",

@@ -41,6 +41,10 @@ export const errors: Dictionary["errors"] = {
         ? `文件不能超过 ${formatBytes(maxBytes)}。请换一个较小的文件。`
         : "请换一个较小的文件。",
     image_too_large: imageSizeHelp,
+    too_many_pages: ({ num_pages: pages, max_pages: max }) =>
+      typeof pages === "number" && typeof max === "number"
+        ? `共 ${formatNumber(pages)} 页，一次最多识别 ${formatNumber(max)} 页。请在“页码”中选择一部分，分几次识别。`
+        : "",
     unsupported_media_type: () =>
       "可以识别图片（JPEG、PNG、WebP、TIFF、BMP、GIF、HEIC、AVIF）和文档（PDF、多页 TIFF）。请换一个文件，或先转换格式。",
     corrupt_image: () => "图片不完整或已损坏。请重新拍摄、导出或下载，然后再试。",
@@ -69,7 +73,10 @@ export const errors: Dictionary["errors"] = {
 type Values = Readonly<Record<string, unknown>>;
 
 function fieldHelp(values: Values): string {
-  const { field, min_dpi: min, max_dpi: max, max_characters: length } = values;
+  const { field, min_dpi: min, max_dpi: max, max_characters: length, num_pages: pages } = values;
+  if (field === "pages" && typeof pages === "number") {
+    return `所选页码超出范围：文档只有 ${formatNumber(pages)} 页。`;
+  }
   if (field === "pages") return "页码写法有误。请写页码或范围，用逗号分隔，例如 1-3,7。";
   if (field === "dpi") {
     const range = typeof min === "number" ? ` ${String(min)} 到 ${String(max)} 之间的` : "";
