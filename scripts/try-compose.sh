@@ -160,6 +160,7 @@ stack stop backend-cpu worker
 stack run --rm --entrypoint alembic migrate -c backend/alembic.ini downgrade -1
 stack exec -T postgres pg_restore -U folio -d folio --clean --if-exists <"$work/folio.dump"
 stack start backend-cpu worker
+address=$(service_address)  # another one now
 wait_for "200 after the restore" 300 answers 200
 has_ended "$task" || die "the task is not in the restored database."
 
