@@ -3,7 +3,7 @@
 VENV := .venv/bin
 PYTHON_CODE := backend scripts tests training
 SHELL_CODE := start-vllm-direct.sh .ci/run $(wildcard scripts/*.sh training/*.sh)
-.PHONY: help env test unit check page page-check e2e fix dev gpu images lock clean
+.PHONY: help env test unit check page page-check e2e fix dev gpu images stack lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -48,6 +48,9 @@ gpu: ## the tests that need a GPU, with the Python that has vLLM for it (PYTHON=
 
 images: ## build the container images without Docker, and read a page in them (root; minutes)
 	scripts/try-images.sh
+
+stack: ## start docker-compose.yml on these images, without Docker, and use it (root; minutes)
+	scripts/try-compose.sh
 
 lock: ## write the lock files anew (needs uv)
 	scripts/lock.sh

@@ -1,6 +1,7 @@
 """VllmEngine by itself: the stream, the n-gram rule, loops, and requests that are given up."""
 
 import asyncio
+import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
@@ -96,6 +97,18 @@ async def test_a_prompt_that_leaves_no_room_is_refused(engine: VllmEngine) -> No
     with pytest.raises(InvalidInputError, match="horten"):
         await read(engine, request_for(list(TEXT), prompt=prompt))
     assert engine.status.state is EngineState.HEALTHY
+
+
+async def test_an_engine_that_is_stopped_at_once_starts_no_core() -> None:
+    """The thread that loads was about to, and would wait for it to load the model."""
+    others = set(multiprocessing.active_children())
+    stopped = VllmEngine(EngineSettings(), index=3)
+    starting = asyncio.create_task(stopped.start())
+    await asyncio.sleep(0.01)
+    await stopped.stop()
+    await starting
+    assert "did not load" in (stopped.status.reason or "")
+    assert set(multiprocessing.active_children()) == others
 
 
 async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) -> None:

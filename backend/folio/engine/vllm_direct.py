@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 NOT_STARTED = "The engine has not been started."
 STOPPED = "The engine has been stopped."
 DIED = "The engine core has died."
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class VllmEngine:
         async for _ in self._generate(loaded, request):
             pass
 
-    def _hear(self, news: str) -> None:
+    def _hear(self, news: str | None) -> None:
         """Called by the loading thread, which ends here where nobody waits for the model."""
         if self._ending is not None:
             raise EngineNotReadyError(STOPPED)
@@ -183,6 +184,7 @@ class VllmEngine:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        self._hear(None)  # importing took its time
         if has_gpu():
             watch_gpus()
         num_parallel = arguments["max_num_seqs"]
@@ -302,11 +304,12 @@ class VllmEngine:
         await asyncio.shield(self._ending)
 
     async def _end(self) -> None:
-        if self._loading and not self._loading.done():
-            # The loading thread cannot be cancelled, but it ends when its engine core does.
+        while self._loading and not self._loading.done():
+            # The loading thread cannot be cancelled, but it ends when its engine core does. It may
+            # only be about to start that.
             for child in multiprocessing.active_children():
                 child.terminate()
-            await self._loading
+            await asyncio.wait([self._loading], timeout=_LOOK_SECONDS)
         if self._loaded is not None:
             await self._shut_down(self._loaded.llm)
             self._loaded = None
