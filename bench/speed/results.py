@@ -74,9 +74,9 @@ class Results:
 
     def _ratio(self, record: dict[str, Any]) -> str:
         for other in self._records.values():
-            if other["server"].split()[0] == "stock" and all(
-                other[key] == record[key] for key in ("format", "num_tokens", "concurrency")
-            ):
+            if "pages_per_second" not in other or other["server"].split()[0] != "stock":
+                continue
+            if all(other[key] == record[key] for key in ("format", "num_tokens", "concurrency")):
                 return f"{record['pages_per_second'] / other['pages_per_second']:.2f}"
         return "-"
 

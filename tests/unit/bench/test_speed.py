@@ -57,6 +57,14 @@ def test_figures_of_many_runs_stand_in_one_table_with_their_ratio(tmp_path: Path
     assert folio.endswith("| 4.00 |")
 
 
+def test_a_figure_that_stock_did_not_come_to_leaves_the_others_their_table(tmp_path: Path) -> None:
+    results = Results(tmp_path / "speed.json")
+    results.add("stock", "jpeg", "gundam", PLAN, summarise(steady(5, 0.5), PLAN, IdleMeter()))
+    results.add("folio", "jpeg", "gundam", PLAN, summarise(steady(14, 0.5), PLAN, IdleMeter()))
+    (folio,) = results.table().splitlines()[2:]
+    assert folio.endswith("| - |")
+
+
 def test_vllms_own_times_are_read_over_all_its_servers() -> None:
     metrics = (
         'vllm:time_to_first_token_seconds_sum{engine="0"} 3.0\n'
