@@ -99,8 +99,9 @@ async def test_a_prompt_that_leaves_no_room_is_refused(engine: VllmEngine) -> No
     assert engine.status.state is EngineState.HEALTHY
 
 
-async def test_an_engine_that_is_stopped_at_once_starts_no_core() -> None:
-    """The thread that loads was about to, and would wait for it to load the model."""
+async def test_an_engine_that_is_stopped_at_once_starts_no_core(engine: VllmEngine) -> None:
+    """The thread that loads was about to, and would wait for it to load the model. An engine beside
+    it goes on."""
     others = set(multiprocessing.active_children())
     stopped = VllmEngine(EngineSettings(), index=3)
     starting = asyncio.create_task(stopped.start())
@@ -109,6 +110,7 @@ async def test_an_engine_that_is_stopped_at_once_starts_no_core() -> None:
     await starting
     assert "did not load" in (stopped.status.reason or "")
     assert set(multiprocessing.active_children()) == others
+    assert (await read(engine, request_for(list(TEXT))))[-1].finish_reason == "stop"
 
 
 async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) -> None:

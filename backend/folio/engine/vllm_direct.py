@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from folio.config import EngineSettings
@@ -100,6 +101,7 @@ class VllmEngine:
         self._needs_mending = False
         self._news: str | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._others: set[BaseProcess] | None = None
         self._lifeline = Lifeline()
         # Pillow resizes without the GIL; more threads than cores would only hold more pages.
         self._preprocessing = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="views")
@@ -188,6 +190,8 @@ class VllmEngine:
         if has_gpu():
             watch_gpus()
         num_parallel = arguments["max_num_seqs"]
+        # Engines of one process start one after the other: what is new after this is ours.
+        self._others = set(multiprocessing.active_children())
         self._loaded = _Loaded(
             llm=AsyncLLM.from_engine_args(
                 AsyncEngineArgs(**arguments), stat_loggers=self._stat_loggers()
@@ -307,7 +311,7 @@ class VllmEngine:
         while self._loading and not self._loading.done():
             # The loading thread cannot be cancelled, but it ends when its engine core does. It may
             # only be about to start that.
-            for child in multiprocessing.active_children():
+            for child in self._own_children():
                 child.terminate()
             await asyncio.wait([self._loading], timeout=_LOOK_SECONDS)
         if self._loaded is not None:
@@ -318,6 +322,12 @@ class VllmEngine:
         # What is being cut into views goes on: who waits for it is told by the engine's end.
         self._preprocessing.shutdown(wait=False)
         log.info("Engine stopped")
+
+    def _own_children(self) -> list[BaseProcess]:
+        """The engine core on its way, and none of the engines beside this one."""
+        if self._others is None:
+            return []
+        return [child for child in multiprocessing.active_children() if child not in self._others]
 
     async def _shut_down(self, llm: "AsyncLLM") -> None:
         if handler := llm.output_handler:
