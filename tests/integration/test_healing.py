@@ -145,7 +145,7 @@ def test_the_loss_is_in_the_metrics_and_in_the_log(service: Service) -> None:
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Also where its parent has not asked for its exit code yet, which it does at its next start."""
+    """Also where its parent has not asked for its exit code yet."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
