@@ -1,7 +1,9 @@
 """VllmEngine by itself: the stream, the n-gram rule, loops, and requests that are given up."""
 
 import asyncio
+import gc
 import multiprocessing
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
@@ -125,6 +127,16 @@ async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) 
     for index in (0, 1):
         labels = f'engine="{index}",model_name="folio-nano"'
         assert samples[f"vllm:generation_tokens_total{{{labels}}}"] > 0
+
+
+async def test_a_stopped_engine_is_freed_though_the_service_has_frozen_it() -> None:
+    stopped = VllmEngine(EngineSettings(), index=4)
+    await stopped.start()
+    assert stopped._loaded is not None
+    llm = weakref.ref(stopped._loaded.llm)
+    gc.freeze()
+    await stopped.stop()
+    assert llm() is None
 
 
 async def test_the_pages_of_the_warm_up_are_in_no_metric() -> None:

@@ -317,7 +317,9 @@ class VllmEngine:
         if self._loaded is not None:
             await self._shut_down(self._loaded.llm)
             self._loaded = None
-            # Freed now: AsyncLLM.__del__ fails when the interpreter is already half gone.
+            # Freed now: AsyncLLM.__del__ fails when the interpreter is already half gone. When it
+            # had started, the service froze all that was there, and with it this engine.
+            gc.unfreeze()
             gc.collect()
         # What is being cut into views goes on: who waits for it is told by the engine's end.
         self._preprocessing.shutdown(wait=False)
