@@ -30,8 +30,8 @@ from folio.telemetry.tracing import span
 
 log = logging.getLogger(__name__)
 
-# So many pages of a range are still to be drawn when the next one is asked for. With 2, renderers
-# waited for the message and the claim: 0.8 ms for each page.
+# So many pages of a range are still to be drawn when the next one is asked for, so that renderers
+# need not wait for the message and the claim.
 _RENDERED_AHEAD = 6
 _MIN_PAGES_TO_SPLIT = 4
 
