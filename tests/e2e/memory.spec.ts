@@ -6,8 +6,9 @@ const NUM_PAGES = 500;
 const MAX_MEGABYTES = 300;
 const PIXELS_PER_SECOND = 4000; // four and a half windows: as fast as eyes find a page by its look
 const SCROLLED_SECONDS = 10;
-// Of the time that scrolling takes, in the processor's own time: frames per second are the machine's too.
-const MAX_BUSY_SHARE = 0.5;
+// Beside plain text in the same browser: frames per second, and what a processor does in a second, are the
+// machine's. Nine times is usual; sixteen is half of the main thread's time where that is a quarter.
+const MAX_BUSY_RATIO = 16;
 
 test.use({ reader: "script", settings: { SECONDS_PER_TOKEN: "0" } });
 
@@ -31,13 +32,15 @@ test("a book of 500 pages scrolls smoothly, with little of it in memory", async 
   await developer.send("Performance.enable", { timeDomain: "threadTicks" });
   const before = await busySeconds(developer);
   const { frames, worst, late, blocked } = await scrollSmoothly(page);
-  const busyShare = ((await busySeconds(developer)) - before) / SCROLLED_SECONDS;
+  const busy = (await busySeconds(developer)) - before;
+  const plain = await busySecondsOfPlainText(page);
   const rate = frames / SCROLLED_SECONDS;
   console.log(`${rate.toFixed(0)} frames/s at ${String(PIXELS_PER_SECOND)} px/s; ${String(late)}`);
   console.log(`of ${String(frames)} frames after more than 50 ms, the worst after ${worst} ms;`);
   console.log(`${blocked} ms in tasks of more than 50 ms, of ${String(SCROLLED_SECONDS)} s`);
-  console.log(`the page's main thread is busy for ${(100 * busyShare).toFixed(0)} % of that`);
-  expect(busyShare).toBeLessThan(MAX_BUSY_SHARE);
+  console.log(`the page's main thread is busy for ${busy.toFixed(2)} s of that,`);
+  console.log(`plain text's for ${plain.toFixed(2)} s: ${(busy / plain).toFixed(1)} times as long`);
+  expect(busy / plain).toBeLessThan(MAX_BUSY_RATIO);
 
   await scrollThrough(page);
   expect(await page.getByRole("article").count()).toBeLessThan(8);
@@ -53,6 +56,23 @@ test("a book of 500 pages scrolls smoothly, with little of it in memory", async 
 async function busySeconds(developer: CDPSession): Promise<number> {
   const { metrics } = await developer.send("Performance.getMetrics");
   return metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN;
+}
+
+/** The same for a page of nothing but text, as it scrolls at the same pace: what any page costs here. */
+async function busySecondsOfPlainText(page: Page): Promise<number> {
+  const plain = await page.context().newPage();
+  const paragraph = `<p>${"Nothing but words in lines. ".repeat(40)}</p>`;
+  await plain.setContent(
+    `<div role="region" aria-label="Pages of the document" style="height: 100vh; overflow: auto">
+      ${paragraph.repeat(1000)}</div>`,
+  );
+  const developer = await page.context().newCDPSession(plain);
+  await developer.send("Performance.enable", { timeDomain: "threadTicks" });
+  const before = await busySeconds(developer);
+  await scrollSmoothly(plain);
+  const busy = (await busySeconds(developer)) - before;
+  await plain.close();
+  return busy;
 }
 
 /** At a steady pace, a step each frame, and how that went. */
