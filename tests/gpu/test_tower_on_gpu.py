@@ -19,6 +19,7 @@ from tests.integration.model.checkpoints import (
     write_checkpoint,
 )
 from tests.integration.model.engine_runs import Job, Page, run_engine
+from tests.integration.model.parity import assert_no_less_exact_than_vllms_own, exact_embeddings
 from tests.integration.model.pictures import write_pictures
 
 pytestmark = pytest.mark.gpu
@@ -132,33 +133,29 @@ def embed(encoder, pages, resolutions):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """By mode, (vLLM's own, ours) in bfloat16 for each page, the same full-size tower. Ours has the
-    pages of all modes in one batch."""
+def towers(tmp_path_factory):
+    """By mode and picture, the image tokens of ours and of vLLM's own in bfloat16, and exact: the
+    same full-size tower. Ours has the pages of all modes in one batch."""
     model = tmp_path_factory.mktemp("full-size-tower")
     write_checkpoint(model, config_with(decoder=SMALL_DECODER))
     paths = write_pictures(model, SIZES)
+    kinds = [(mode, picture) for mode in Mode for picture in range(len(SIZES))]
     arguments = {"dtype": "bfloat16", "gpu_memory_utilization": 0.3}
 
-    def run(pages, **job):
-        job = Job(model=str(model), pages=pages, engine_args=arguments, max_tokens=1, **job)
-        return run_engine(job, tmp_path_factory.mktemp("runs"))
+    def run(*, vllms_own):
+        pages = [Page(paths[picture], mode, as_it_is=not vllms_own) for mode, picture in kinds]
+        job = Job(str(model), pages, vllms_own=vllms_own, engine_args=arguments, max_tokens=1)
+        return [run.embeddings for run in run_engine(job, tmp_path_factory.mktemp("runs"))]
 
-    mixed = run([Page(path, mode, as_it_is=True) for mode in Mode for path in paths])
-    own = [
-        run([Page(path, mode) for path in paths], vllms_own=True, vllms_own_mode=mode)
-        for mode in Mode
-    ]
+    ours, own = run(vllms_own=False), run(vllms_own=True)
+    exact = exact_embeddings(model, [Page(paths[picture], mode) for mode, picture in kinds], "cuda")
     shutil.rmtree(model)  # most of a gigabyte
-    ours = [mixed[first : first + len(SIZES)] for first in range(0, len(mixed), len(SIZES))]
-    pairs = [list(zip(*both, strict=True)) for both in zip(own, ours, strict=True)]
-    return dict(zip(Mode, pairs, strict=True))
+    return dict(zip(kinds, zip(ours, own, exact, strict=True), strict=True))
 
 
-@pytest.mark.parametrize("page", range(len(SIZES)))
+@pytest.mark.parametrize("picture", range(len(SIZES)))
 @pytest.mark.parametrize("mode", Mode)
-def test_tower_agrees_with_vllms_own(runs, mode, page):
-    own, ours = (run.embeddings for run in runs[mode][page])
-    assert ours.shape == own.shape
-    assert (ours - own).norm() / own.norm() < 1e-2
-    assert torch.nn.functional.cosine_similarity(ours, own).min() > 0.99
+def test_tower_is_no_less_exact_than_vllms_own(towers, mode, picture):
+    """`pytest -rP` prints the figures of what passes too. In float32: `test_parity`."""
+    ours, own, exact = towers[mode, picture]
+    assert_no_less_exact_than_vllms_own(ours, own, exact)

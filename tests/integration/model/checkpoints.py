@@ -7,10 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from folio.model.checkpoint import UNUSED_TENSOR, tensor_shapes
-from folio.model.deepencoder import DeepEncoderConfig
+from folio.model.deepencoder import DeepEncoder, DeepEncoderConfig
 
 PUBLISHED_CONFIG = Path(__file__).parent / "deepseek-ocr-config.json"
 SPECIAL_TOKENS = {
@@ -109,6 +109,19 @@ def write_checkpoint(folder, config, *, seed=0, leave_out=(), extra=None):
     index = {name: file_name for file_name, members in shards.items() for name in members}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
     write_config(folder, config)
+
+
+def load_encoder(folder):
+    """The vision tower of such a checkpoint by our plain modules, in float32."""
+    config = json.loads((folder / "config.json").read_text())
+    encoder = DeepEncoder(
+        DeepEncoderConfig.from_published(config["vision_config"], config["projector_config"])
+    )
+    tensors = {}
+    for shard in folder.glob("*.safetensors"):
+        tensors.update(load_file(shard))
+    encoder.load_state_dict({name: tensors[f"model.{name}"] for name in encoder.state_dict()})
+    return encoder.requires_grad_(False).eval()
 
 
 def write_config(folder, config):

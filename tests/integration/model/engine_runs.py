@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from folio.engine.vllm_arguments import logits_processors
+from folio.preprocessing.resolution import Mode, resolve
+from tests.integration.model.vllms_own import register_vllms_own_model, vllms_own_input
 
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -44,13 +46,13 @@ class Page:
 class Job:
     """What to run: all pages together, and then, if wanted, once more one by one.
 
+    vllms_own: by vLLM's own implementation, which takes one mode at a time, so one by one.
     engine_args: over those of `make_engine`.
     """
 
     model: str
     pages: list[Page]
     vllms_own: bool = False
-    vllms_own_mode: str = "gundam"
     one_by_one_too: bool = False
     max_tokens: int = 32
     engine_args: dict = field(default_factory=dict)
@@ -97,13 +99,13 @@ def run_engine(job, folder):
 def main(folder):
     job = read_job(sys.stdin)
     if job.vllms_own:
-        use_vllms_own_model(job.vllms_own_mode)
+        register_vllms_own_model()
     engine = make_engine(job)
     embeddings = record_embeddings(engine)
-    outputs = run_together(engine, job, job.pages)
-    if job.one_by_one_too:
+    outputs = [] if job.vllms_own else run_together(engine, job, job.pages)
+    if job.vllms_own or job.one_by_one_too:
         for page in job.pages:
-            engine.reset_encoder_cache()
+            engine.reset_encoder_cache()  # vLLM's own knows a picture again in another mode
             outputs += run_together(engine, job, [page])
     (folder / "runs.json").write_text(json.dumps([describe(output) for output in outputs]))
     save_file({str(n): e for n, e in enumerate(embeddings)}, folder / "embeddings.safetensors")
@@ -134,17 +136,6 @@ def describe(output):
 def read_job(stream):
     values = json.load(stream)
     return Job(**{**values, "pages": [Page(**page) for page in values["pages"]]})
-
-
-def use_vllms_own_model(mode):
-    """vLLM's implementation imports torchvision for three small transforms: lend it ours."""
-    from vllm import ModelRegistry
-
-    from tests.integration.model.vllms_own import MODES, vllms_own_module
-
-    module = vllms_own_module("vllm.model_executor.models.deepseek_ocr")
-    module.BASE_SIZE, module.IMAGE_SIZE, module.CROP_MODE = MODES[mode].values()
-    ModelRegistry.register_model("DeepseekOCRForCausalLM", module.DeepseekOCRForCausalLM)
 
 
 def make_engine(job):
@@ -202,12 +193,12 @@ def engine_input(job, engine, page):
 
     image = Image.open(page.path).convert("RGB")
     tokenizer = engine.get_tokenizer()
+    mode = Mode(page.mode)
     if job.vllms_own:
-        return {"prompt": tokenizer.bos_token + PROMPT, "multi_modal_data": {"image": image}}
+        return vllms_own_input(image, mode, tokenizer.bos_token + PROMPT)
     from folio.model.inputs import build_engine_input, choose_pixels
-    from folio.preprocessing.resolution import Mode, resolve
 
-    resolution = resolve(Mode(page.mode), *image.size)
+    resolution = resolve(mode, *image.size)
     pixels = choose_pixels(np.array(image), resolution, resize_on_device=page.as_it_is)
     return build_engine_input(tokenizer, pixels, PROMPT, resolution, max_model_len=MAX_MODEL_LEN)
 

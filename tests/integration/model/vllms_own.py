@@ -9,8 +9,12 @@ import warnings
 
 import numpy as np
 import torch
+from PIL import ImageOps
 
 from folio.preprocessing.resolution import Mode
+from folio.preprocessing.transforms import PADDING_VALUE
+
+MODEL = "vllm.model_executor.models.deepseek_ocr"
 
 # What a mode is in vLLM's words: constants of its modules, of which gundam's are the ones it has.
 MODES = {
@@ -20,6 +24,34 @@ MODES = {
     Mode.LARGE: {"base_size": 1280, "image_size": 1280, "cropping": False},
     Mode.GUNDAM: {"base_size": 1024, "image_size": 640, "cropping": True},
 }
+# The published code pads the page in these; vLLM's stretches it in every mode without crops.
+PADDED_MODES = (Mode.BASE, Mode.LARGE)
+
+
+def register_vllms_own_model():
+    from vllm import ModelRegistry
+
+    module = vllms_own_module(MODEL)
+    ModelRegistry.register_model("DeepseekOCRForCausalLM", module.DeepseekOCRForCausalLM)
+
+
+def vllms_own_input(page, mode, prompt):
+    """What vLLM's engine takes for this mode, and its modules' constants set to that mode: they are
+    read when the request is added. page: a picture.
+
+    The constant CROP_MODE is for the number of image tokens alone. The processor has bound its own
+    as a default, and goes on cropping unless the request says otherwise.
+    """
+    module, settings = vllms_own_module(MODEL), MODES[mode]
+    module.BASE_SIZE, module.IMAGE_SIZE, module.CROP_MODE = settings.values()
+    if mode in PADDED_MODES:
+        side = settings["base_size"]
+        page = ImageOps.pad(page, (side, side), color=(PADDING_VALUE,) * 3)
+    return {
+        "prompt": prompt,
+        "multi_modal_data": {"image": page},
+        "mm_processor_kwargs": {"crop_mode": settings["cropping"]},
+    }
 
 
 class ToTensor:
