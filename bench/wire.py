@@ -157,7 +157,7 @@ def print_throughput(pages: dict[str, Pixels], folder: Path) -> None:
     server.start()
     print("One worker process, one service with an engine that answers at once, loopback, ", end="")
     print(f"{NUM_IN_FLIGHT} pages in flight, {psutil.cpu_count()} cores:")
-    print(f"{'':26}{'pages/s':>9}{'worker ms':>11}{'service ms':>12}", end="")
+    print(f"{'':34}{'pages/s':>9}{'worker ms':>11}{'service ms':>12}", end="")
     print(f"{'/health p50':>14}{'p99':>10}   (ms: CPU a page)")
     try:
         asyncio.run(measure_throughput(pages, port, psutil.Process(server.pid)))
@@ -188,25 +188,39 @@ def serve(port: int, folder: str) -> None:
 
 
 async def measure_throughput(pages: dict[str, Pixels], port: int, server: psutil.Process) -> None:
+    url = f"http://127.0.0.1:{port}"
+    for name, page in pages.items():
+        await print_rate(name, page, url, server, transport=None)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        own = httpx.AsyncHTTPTransport(limits=limits)
+        await print_rate(f"{name}, httpx's own", page, url, server, transport=own)
+
+
+async def print_rate(
+    name: str,
+    page: Pixels,
+    url: str,
+    server: psutil.Process,
+    *,
+    transport: httpx.AsyncBaseTransport | None,
+) -> None:
     from folio.engine import EngineState
     from folio.engine.remote import RemoteEngine
 
-    url = f"http://127.0.0.1:{port}"
-    engine = RemoteEngine([url], TOKEN, wait_seconds=60)
+    engine = RemoteEngine([url], TOKEN, wait_seconds=60, transport=transport)
     await engine.start()
     while engine.status.state is not EngineState.HEALTHY:  # noqa: ASYNC110
         await asyncio.sleep(0.1)
-    for name, page in pages.items():
-        await read_pages(engine, page, NUM_IN_FLIGHT)
-        me, before = psutil.Process(), (cpu_seconds(psutil.Process()), cpu_seconds(server))
-        with polled_health(url) as percentiles:
-            started = time.perf_counter()
-            await read_pages(engine, page, NUM_PAGES)
-            seconds = time.perf_counter() - started
-        worker, service = cpu_seconds(me) - before[0], cpu_seconds(server) - before[1]
-        print(f"  {name:24}{NUM_PAGES / seconds:9.0f}", end="")
-        print(f"{1000 * worker / NUM_PAGES:11.1f}{1000 * service / NUM_PAGES:12.1f}", end="")
-        print(f"{percentiles[49]:11.1f} ms{percentiles[98]:7.1f} ms", flush=True)
+    await read_pages(engine, page, NUM_IN_FLIGHT)
+    me, before = psutil.Process(), (cpu_seconds(psutil.Process()), cpu_seconds(server))
+    with polled_health(url) as percentiles:
+        started = time.perf_counter()
+        await read_pages(engine, page, NUM_PAGES)
+        seconds = time.perf_counter() - started
+    worker, service = cpu_seconds(me) - before[0], cpu_seconds(server) - before[1]
+    print(f"  {name:32}{NUM_PAGES / seconds:9.0f}", end="")
+    print(f"{1000 * worker / NUM_PAGES:11.1f}{1000 * service / NUM_PAGES:12.1f}", end="")
+    print(f"{percentiles[49]:11.1f} ms{percentiles[98]:7.1f} ms", flush=True)
     await engine.stop()
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from folio.engine.answers import Problem, decode_line, split_lines
 from folio.engine.base import EngineStatus, GenerationOutput, GenerationRequest
 from folio.engine.peers import FIRST_PAUSE_SECONDS, Peer, Peers, describe
+from folio.engine.transport import AiohttpTransport
 from folio.engine.wire import INFER_PATH, PAGE_MEDIA_TYPE, encode_request
 from folio.errors import (
     EngineError,
@@ -35,7 +36,6 @@ MAX_BREAKS = 3  # of one page: after so many it may be the page that ends the en
 
 _PIECE_BYTES = 1024 * 1024
 _CONNECT_TIMEOUT_SECONDS = 3.0
-_WRITE_TIMEOUT_SECONDS = 30.0
 # An engine gives a page up after REQUEST_TIMEOUT_SECONDS (300) and says so.
 _READ_TIMEOUT_SECONDS = 330.0
 # uvicorn closes idle connections after 5 s: let it not be just when a page is sent.
@@ -82,10 +82,11 @@ class RemoteEngine:
             timeout=httpx.Timeout(
                 _READ_TIMEOUT_SECONDS,
                 connect=_CONNECT_TIMEOUT_SECONDS,
-                write=_WRITE_TIMEOUT_SECONDS,
+                write=None,
                 pool=None,
             ),
-            transport=transport or _make_transport(),
+            transport=transport
+            or AiohttpTransport(idle_seconds=_IDLE_SECONDS, socket_options=_SOCKET_OPTIONS),
         )
         self._peers = Peers(urls, self._client, watch_seconds=watch_seconds)
 
@@ -163,14 +164,6 @@ class RemoteEngine:
             raise _BrokenAnswerError(describe(error)) from error
         except TimeoutError as error:
             raise _BrokenAnswerError("it gives no sign of life") from error
-
-
-def _make_transport() -> httpx.AsyncHTTPTransport:
-    # An explicit transport also keeps out proxies of the environment, which are for the internet.
-    limits = httpx.Limits(
-        max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS
-    )
-    return httpx.AsyncHTTPTransport(limits=limits, socket_options=_SOCKET_OPTIONS)
 
 
 async def _pieces(body: Sequence[memoryview]) -> AsyncIterator[bytes]:
