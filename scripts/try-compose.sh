@@ -27,13 +27,15 @@ done
 docker compose version >/dev/null || die "Docker has no compose plugin."
 [ -e "$images_dir/storage.conf" ] || die "run scripts/try-images.sh worker cpu before."
 
-# runc and cgroupfs: they run where there is no systemd, and cgroups are of both versions.
+# runc and cgroupfs: they run where there is no systemd, and cgroups are of both versions. What watched a
+# command in a container stays five minutes after it by default: dozens of processes here.
 cat >"$work/containers.conf" <<'END'
 [containers]
 default_ulimits = ["nofile=10000:10000", "nproc=10000:10000"]
 [engine]
 cgroup_manager = "cgroupfs"
 runtime = "runc"
+exit_command_delay = 30
 [network]
 network_backend = "netavark"
 END
