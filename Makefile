@@ -49,7 +49,8 @@ gpu: ## the tests that need a GPU, with the Python that has vLLM for it (PYTHON=
 images: ## build the container images without Docker, and read a page in them (root; minutes)
 	scripts/try-images.sh
 
-stack: ## start docker-compose.yml on these images, without Docker, and use it (root; minutes)
+stack: ## start docker-compose.yml on images of this checkout, without Docker, and use it (root; minutes)
+	scripts/try-images.sh worker cpu
 	scripts/try-compose.sh
 
 lock: ## write the lock files anew (needs uv)

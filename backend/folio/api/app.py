@@ -1,7 +1,6 @@
 """Makes the application: routes, error handlers, and the engine's life inside the lifespan."""
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -102,7 +101,7 @@ async def end_watches(app: FastAPI) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine: OcrEngine = app.state.engine
     # Not awaited: the service answers /health while the model loads.
-    loading = asyncio.create_task(_start(engine))
+    loading = asyncio.create_task(engine.start())
     try:
         async with (
             running_job_parts(app.state.settings, engine) as parts,
@@ -112,13 +111,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await engine.stop()
         await loading
-
-
-async def _start(engine: OcrEngine) -> None:
-    await engine.start()
-    # What is there now stays. The garbage collector would look through all of it now and then, and
-    # nobody is answered meanwhile: 0.13 s.
-    gc.freeze()
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """How much at once the service does of what it can do at once, and what keeps its answers quick."""
 
-import gc
 import inspect
 import os
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from folio.api.app import num_parallel_decodes
-from tests.programs import eventually
 
 
 @pytest.mark.parametrize(("num_cores", "wanted"), [(None, 4), (2, 4), (12, 12), (64, 16)])
@@ -34,7 +32,3 @@ def test_no_call_goes_through_a_thread_for_what_it_depends_on(app: FastAPI) -> N
     calls = {each.call for route in routes for each in dependencies(route.dependant)}
     assert calls
     assert [call for call in calls if not inspect.iscoroutinefunction(call)] == []
-
-
-async def test_what_start_up_leaves_is_no_work_for_the_garbage_collector(app: FastAPI) -> None:
-    await eventually(lambda: gc.get_freeze_count() > 0)
