@@ -6,6 +6,7 @@ interval, of one run: `python -m bench.documents`, or only one: `python -m bench
 
 import asyncio
 import io
+import os
 import statistics
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import psutil
 import pymupdf
 from PIL import Image
 
+from folio.jobs.clock import now
 from tests.integration.conftest import migrate_at
 from tests.integration.jobs.house import House
 from tests.postgres import running_postgres
@@ -133,10 +135,11 @@ async def measure_speed(path: Path, *, embedded: bool, mode: str) -> Run:
     async with running_house(AT_ONCE, embedded=embedded) as house:
         task_id = await house.submit(path, options={"mode": mode}, enqueue=False)
         before = _measure_cpu(house)
-        start = time.perf_counter()
+        start = now()
         await house.enqueue(task_id)
-        await house.wait_for_end(task_id, seconds=600)
-        seconds = time.perf_counter() - start
+        task = await house.wait_for_end(task_id, seconds=600, pause_seconds=1)
+        assert task.finished_at is not None, "it has ended"
+        seconds = (task.finished_at - start).total_seconds()
         after = _measure_cpu(house)
         return Run(seconds, {name: after[name] - before.get(name, 0) for name in after})
 
@@ -197,6 +200,7 @@ async def measure_status(path: Path, *, embedded: bool) -> dict[str, list[float]
         httpx.AsyncClient(base_url=house.url) as client,
         measuring_lateness(times["timer"]),
     ):
+        _wait_for_no_core()
         task_id = await house.submit(path)
         while True:
             start = time.perf_counter()
@@ -208,6 +212,16 @@ async def measure_status(path: Path, *, embedded: bool) -> dict[str, list[float]
             await _receive_event(client, task_id)
             times["event"].append((time.perf_counter() - start) * 1000)
             await asyncio.sleep(0.02)
+
+
+def _wait_for_no_core() -> None:
+    """A client is on a machine of its own: let it not stand in line for a core of the service's.
+
+    Only root may say so. For anybody else, what the "timer" shows is in the other figures.
+    """
+    with suppress(PermissionError):
+        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(1))
 
 
 @asynccontextmanager

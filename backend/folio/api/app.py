@@ -1,6 +1,7 @@
 """Makes the application: routes, error handlers, and the engine's life inside the lifespan."""
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -100,6 +101,9 @@ async def end_watches(app: FastAPI) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine: OcrEngine = app.state.engine
+    # What was imported stays. The garbage collector would look through all of it now and then, and
+    # nobody is answered meanwhile. Not once the engine has started: what is frozen is never freed.
+    gc.freeze()
     # Not awaited: the service answers /health while the model loads.
     loading = asyncio.create_task(engine.start())
     try:

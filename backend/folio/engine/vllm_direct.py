@@ -8,6 +8,7 @@ import gc
 import logging
 import multiprocessing
 import os
+import sys
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, nullcontext, suppress
@@ -183,11 +184,16 @@ class VllmEngine:
     def _create_llm(self) -> None:
         # Before vLLM is imported: what cannot work is said in a second.
         arguments = engine_arguments(self._settings, self._hear)
+        is_imported = "vllm.v1.engine.async_llm" in sys.modules
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         self._hear(None)  # importing took its time
-        _freeze_imports()
+        if not is_imported:
+            # The garbage collector would look through all of vLLM and torch now and then, and when
+            # an engine is freed: 0.4 s in which nobody is answered, on busy cores 1.1 s. Only now,
+            # before the first engine: what is frozen is never freed.
+            gc.freeze()
         if has_gpu():
             watch_gpus()
         num_parallel = arguments["max_num_seqs"]
@@ -337,14 +343,6 @@ class VllmEngine:
             handler.cancel()
         await asyncio.to_thread(llm.shutdown)
         self._lifeline.cut()
-
-
-def _freeze_imports() -> None:
-    """Keep what has been imported from the garbage collector, which would look through all of it
-    now and then and when an engine is freed. Nobody is answered meanwhile: 0.4 s, on busy cores
-    1.1 s. Once, before the first engine: what is frozen is never freed."""
-    if not gc.get_freeze_count():
-        gc.freeze()
 
 
 def _is_being_cancelled() -> bool:

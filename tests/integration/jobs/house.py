@@ -165,11 +165,13 @@ class House:
         async with self.database.reading() as session:
             return await PageRepository(session).list_range(task_id, limit=5000)
 
-    async def wait_for_end(self, task_id: UUID, *, seconds: float = 60) -> TaskRow:
+    async def wait_for_end(
+        self, task_id: UUID, *, seconds: float = 60, pause_seconds: float = 0.05
+    ) -> TaskRow:
         deadline = time.monotonic() + seconds
         while (task := await self.task(task_id)).status in UNFINISHED:
             assert time.monotonic() < deadline, f"{task.pages_done} pages done\n{self.logs()}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause_seconds)
         return task
 
     async def wait_for_pages(self, task_id: UUID, number: int, *, seconds: float = 60) -> None:

@@ -1,5 +1,6 @@
 """How much at once the service does of what it can do at once, and what keeps its answers quick."""
 
+import gc
 import inspect
 import os
 from collections.abc import Iterator
@@ -32,3 +33,8 @@ def test_no_call_goes_through_a_thread_for_what_it_depends_on(app: FastAPI) -> N
     calls = {each.call for route in routes for each in dependencies(route.dependant)}
     assert calls
     assert [call for call in calls if not inspect.iscoroutinefunction(call)] == []
+
+
+async def test_what_was_imported_is_no_work_for_the_garbage_collector(app: FastAPI) -> None:
+    assert gc.get_freeze_count() > 0
+    assert id(gc) not in {id(each) for each in gc.get_objects()}
