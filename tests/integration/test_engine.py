@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import pytest_asyncio
+import zmq
 from prometheus_client import generate_latest
 
 from folio.config import EngineSettings
@@ -22,6 +23,7 @@ from folio.errors import InvalidInputError
 from folio.preprocessing.resolution import Mode, resolve
 from tests.metrics import Samples
 from tests.pages import TEXT, print_page
+from tests.programs import eventually
 
 pytestmark = [
     pytest.mark.engine,
@@ -142,6 +144,19 @@ async def test_a_stopped_engine_is_freed_and_what_was_imported_is_not_looked_thr
     assert llm() is None
     assert engine_id in looked_through
     assert import_id not in looked_through
+
+
+async def test_the_end_does_not_wait_for_a_socket_of_vllms_that_is_still_open() -> None:
+    """ZeroMQ's context ends with its last socket. Left to the garbage collector, that may be the
+    event loop's to wait for, as the engine's end once did for ever when a core had been killed."""
+    stopped = VllmEngine(EngineSettings(), index=5)
+    await stopped.start()
+    assert stopped._loaded is not None
+    context = stopped._loaded.llm.engine_core.resources.ctx
+    with context.socket(zmq.PULL):
+        await asyncio.wait_for(stopped.stop(), 20)
+        assert not context.closed
+    await eventually(lambda: context.closed)
 
 
 async def test_the_pages_of_the_warm_up_are_in_no_metric() -> None:

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, nullcontext, suppress
@@ -58,6 +59,7 @@ log = logging.getLogger(__name__)
 NOT_STARTED = "The engine has not been started."
 STOPPED = "The engine has been stopped."
 DIED = "The engine core has died."
+_SOCKET_SECONDS = 1.0  # for a task that has been cancelled to leave its socket
 _LOOK_SECONDS = 0.5
 
 
@@ -341,8 +343,31 @@ class VllmEngine:
         if handler := llm.output_handler:
             # Else it takes the end of the engine core for a failure, and logs it as one.
             handler.cancel()
+        # Where the core has died, a thread of vLLM's may be shutting down the same just now.
+        resources = llm.engine_core.resources
         await asyncio.to_thread(llm.shutdown)
+        await _close_sockets(resources)
         self._lifeline.cut()
+
+
+async def _close_sockets(resources: object) -> None:
+    """Of vLLM's client of its core: the sockets, which vLLM leaves to a later turn of the event
+    loop, and their context, which ends with its last socket. Whoever frees it waits for that: left
+    to the garbage collector it was the event loop, and once for ever."""
+    import zmq
+
+    held = list(vars(resources).values())
+    tasks = [each for each in held if isinstance(each, asyncio.Task)]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_SOCKET_SECONDS)
+    for socket in held:
+        if isinstance(socket, zmq.Socket):
+            socket.close(linger=0)
+    for context in held:
+        if isinstance(context, zmq.Context):
+            threading.Thread(target=context.term, name="folio-zmq", daemon=True).start()
 
 
 def _is_being_cancelled() -> bool:
