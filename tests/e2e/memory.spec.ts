@@ -7,7 +7,7 @@ const MAX_MEGABYTES = 300;
 const PIXELS_PER_SECOND = 4000; // four and a half windows: as fast as eyes find a page by its look
 const SCROLLED_SECONDS = 10;
 // Beside plain text in the same browser: frames per second, and what a processor does in a second, are the
-// machine's. Nine times is usual; sixteen is half of the main thread's time where that is a quarter.
+// machine's. Nine to ten times is usual, a quarter of the main thread's time on a quick machine.
 const MAX_BUSY_RATIO = 16;
 
 test.use({ reader: "script", settings: { SECONDS_PER_TOKEN: "0" } });

@@ -1,7 +1,5 @@
-"""httpx's requests on aiohttp's connections, which take a third of the processor's time.
-
-A page to an engine is one request, and httpx's own transport costs a worker 2 ms for it, beside
-5 ms for all else that its event loop does (docs/decisions/0009).
+"""httpx's requests on aiohttp's connections: 1.0 to 1.4 ms of a worker's processor a page less than
+on httpx's own (docs/decisions/0009, `python -m bench.wire`).
 """
 
 import socket
@@ -43,13 +41,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeout = request.extensions.get("timeout", {})
-        has_body = request.headers.get("Content-Length", "0") != "0"
+        headers = request.headers.copy()
+        is_chunked = headers.pop("Transfer-Encoding", None) is not None  # aiohttp says so itself
+        has_body = is_chunked or headers.get("Content-Length", "0") != "0"
         with _translated():
             answer = await self._open_session().request(
                 request.method,
                 str(request.url),
-                headers=request.headers.multi_items(),
-                data=_body(request) if has_body else None,
+                headers=headers.multi_items(),
+                data=request.stream if has_body else None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     sock_connect=timeout.get("connect"), sock_read=timeout.get("read")
@@ -96,12 +96,6 @@ class _AnswerStream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Before its end this closes the connection, which is how an engine hears of it."""
         self._answer.close()
-
-
-async def _body(request: httpx.Request) -> AsyncIterator[bytes]:
-    assert isinstance(request.stream, httpx.AsyncByteStream), "an AsyncClient's request"
-    async for piece in request.stream:
-        yield piece
 
 
 @contextmanager

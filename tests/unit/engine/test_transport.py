@@ -97,6 +97,23 @@ async def test_a_body_goes_in_pieces_and_the_answer_comes_as_it_is() -> None:
     assert b"transfer-encoding" not in server.heads[0].lower()
 
 
+async def test_a_body_of_unknown_length_goes_in_chunks() -> None:
+    body = b""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal body
+        await reader.readuntil(b"\r\n\r\n")
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        writer.write(ANSWER)
+        await writer.drain()
+
+    async with listening(serve) as url, connected() as client:
+        answer = await client.post(url, content=in_pieces(b"page" * 1000))
+    assert answer.content == b"hello"
+    assert body == b"page" * 1000
+
+
 async def test_a_connection_is_used_again() -> None:
     server = Server(stays=True)
     async with listening(server.serve) as url, connected() as client:
