@@ -152,11 +152,20 @@ export async function dropFile(page: Page, path: string, type: string): Promise<
 
 /** A folder, or files as they lie on the disk: as the system's own hand drops them. */
 export async function dropFromDisk(page: Page, ...paths: string[]): Promise<void> {
+  const letGo = await dragFromDisk(page, ...paths);
+  await letGo();
+}
+
+/** Holds the files over the page, until the function that this gives is called. */
+export async function dragFromDisk(page: Page, ...paths: string[]): Promise<() => Promise<void>> {
   const developer = await page.context().newCDPSession(page);
-  const data = { items: [], files: paths, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+  const send = async (type: "dragEnter" | "dragOver" | "drop") => {
+    const data = { items: [], files: paths, dragOperationsMask: 1 };
     await developer.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
-  }
+  };
+  await send("dragEnter");
+  await send("dragOver");
+  return () => send("drop");
 }
 
 export async function pasteFile(page: Page, path: string, type: string): Promise<void> {
@@ -243,7 +252,9 @@ export async function endedTask(
   return id;
 }
 
+/** Once the view is there: while its code is on its way, the page has no heading. */
 export async function expectNoAxeViolations(page: Page): Promise<void> {
+  await expect(page.locator("h1")).toBeAttached();
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`);
   expect(found).toEqual([]);

@@ -1,6 +1,8 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Route } from "../../frontend/e2e";
 import {
+  dragFromDisk,
   dropFile,
   dropFromDisk,
   expect,
@@ -124,6 +126,18 @@ test("a document dropped on the list of tasks is handed to the documents", async
   await page.goto("/tasks");
   await dropFile(page, files.path("example.pdf"), "application/pdf");
   await expect(page).toHaveURL(/\/documents$/);
+  await expect(page.getByRole("button", { name: "Read 1 document" })).toBeVisible();
+});
+
+test("what is let go over a view that has only just come is taken", async ({ page, files }) => {
+  let held: Route | undefined;
+  await page.route(/\/pdf-.*\.js$/, (route) => (held = route));
+  await page.goto("/documents", { waitUntil: "commit" });
+  await expect.poll(() => held).toBeDefined();
+  const letGo = await dragFromDisk(page, files.path("example.pdf"));
+  await held?.continue();
+  await expect(page.getByText("Let go to add")).toBeVisible();
+  await letGo();
   await expect(page.getByRole("button", { name: "Read 1 document" })).toBeVisible();
 });
 

@@ -64,10 +64,13 @@ export class IncomingFiles {
       depth = Math.max(0, depth + change);
       this.setOver(depth > 0);
     };
+    // Without this the browser leaves the page to show the file; and what is let go over an element
+    // that has only just come under the pointer, as a view's first one, would fall on nothing.
+    for (const type of ["dragenter", "dragover"] as const) {
+      target.addEventListener(type, (event) => hasFiles(event) && event.preventDefault());
+    }
     target.addEventListener("dragenter", (event) => hasFiles(event) && hang(1));
     target.addEventListener("dragleave", (event) => hasFiles(event) && hang(-1));
-    // Without this the browser leaves the page to show the file.
-    target.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
     target.addEventListener("drop", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
