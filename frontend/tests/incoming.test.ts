@@ -30,7 +30,7 @@ describe("incoming files", () => {
     incoming.listen(window);
     const onFiles = vi.fn();
     incoming.take(null, onFiles);
-    expect(drag("dragenter").defaultPrevented).toBe(false);
+    expect(drag("dragenter").defaultPrevented).toBe(true);
     expect(incoming.areOver()).toBe(true);
     expect(drag("dragover").defaultPrevented).toBe(true);
     expect(drag("drop").defaultPrevented).toBe(true);

@@ -277,11 +277,11 @@ HOSTILE = [
 def test_100_kb_of_hostile_input_take_linear_time(pattern: str) -> None:
     def measure(num_characters: int) -> float:
         raw = tag("title")[:-8] + pattern * (num_characters // len(pattern))
-        started_at = time.perf_counter()
+        started_at = time.thread_time()
         parse(raw)
-        return time.perf_counter() - started_at
+        return time.thread_time() - started_at
 
-    # A quadratic parser would take minutes; the limit leaves room for a busy machine.
+    # A quadratic parser would take minutes; the time is of the CPU, whatever else the machine does.
     assert measure(100_000) < 2.0
 
 

@@ -256,10 +256,10 @@ HOSTILE = [
 def test_100_kb_of_hostile_text_take_linear_time(pattern: str) -> None:
     text = pattern * (100_000 // len(pattern)) + "."
     blocks = [block("title", text), line(text), *ungrounded(text)]
-    started_at = time.perf_counter()
+    started_at = time.thread_time()
     to_markdown(blocks)
     to_plain_text(blocks)
-    assert time.perf_counter() - started_at < 3.0
+    assert time.thread_time() - started_at < 3.0
 
 
 def test_every_character_of_a_page_survives_in_the_plain_text() -> None:

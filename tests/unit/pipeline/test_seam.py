@@ -69,10 +69,10 @@ def test_an_overlap_is_found_whatever_was_misread_in_it(seed: int) -> None:
 
 def test_long_texts_are_looked_at_where_they_can_overlap() -> None:
     words = [f"w{number}" for number in range(40_000)]
-    start = time.perf_counter()
+    start = time.thread_time()
     joined = join(" ".join(words[:20_050]), " ".join(words[19_950:]))
     assert joined == " ".join(words)
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_a_text_of_one_word_over_and_over_ends() -> None:
