@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from training.atlas import Atlas, Face
+from training.pictures import make_picture
 
 SOURCE = Path(__file__).with_name("blit.c")
 
@@ -74,32 +75,4 @@ class Canvas:
         self.labels[max(0, y0) // 8 : -(-y1 // 8), max(0, x0) // 4 : -(-x1 // 4)] = 0
 
     def picture(self, x0: int, y0: int, x1: int, y1: int, rng: random.Random) -> None:
-        """Fills a rectangle with something that is no text: a gradient, stripes, noise, rings or a
-        plot."""
-        height, width = y1 - y0, x1 - x0
-        vertical = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-        horizontal = np.linspace(-1, 1, width, dtype=np.float32)[None]
-        frequency = rng.uniform(2, 12)
-        kind = rng.randrange(5)
-        if kind == 0:
-            values = vertical * rng.uniform(-1, 1) + horizontal * rng.uniform(-1, 1)
-        elif kind == 1:
-            values = np.sin(
-                frequency * (vertical * rng.uniform(-2, 2) + horizontal * rng.uniform(-2, 2))
-            )
-        elif kind == 2:
-            noise = np.random.default_rng(rng.getrandbits(32)).normal(
-                size=(height // 8 + 1, width // 8 + 1)
-            )
-            values = np.kron(noise, np.ones((8, 8)))[:height, :width].astype(np.float32) * 0.6
-        elif kind == 3:
-            values = np.sin(
-                frequency
-                * 2
-                * np.hypot(vertical - rng.uniform(-1, 1), horizontal - rng.uniform(-1, 1))
-            )
-        else:
-            curve = np.sin(horizontal * frequency + rng.uniform(0, 6)) * rng.uniform(0.2, 0.8)
-            values = np.where(np.abs(vertical - curve) < 0.04, 1.0, -0.9).astype(np.float32)
-        level, contrast = rng.uniform(60, 190), rng.uniform(40, 120)
-        self.ink[y0:y1, x0:x1] = np.clip(level + contrast * values, 0, 255)
+        self.ink[y0:y1, x0:x1] = make_picture(y1 - y0, x1 - x0, rng)

@@ -78,15 +78,15 @@ def set_flow(setter: Typesetter, column: Column) -> None:
     gap = rng.uniform(0.2, 1.3)
     while setter.budget > 3 and setter.room(column, style) > 0:
         draw = rng.random()
-        if draw < 0.66:
+        if draw < 0.63:
             lines = rng.randint(2, 12) if rng.random() < 0.8 else 1
             if not setter.paragraph(column, style, text_stream(setter.corpus), lines):
                 break
-        elif draw < 0.77:
+        elif draw < 0.74:
             setter.heading(column, level=2)
-        elif draw < 0.86:
+        elif draw < 0.83:
             setter.bullet_list(column, style)
-        elif draw < 0.92:
+        elif draw < 0.89:
             max_rows = rng.randint(2, 9)
             Table(setter, column, style).draw(max_rows)
         elif draw < 0.975:

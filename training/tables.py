@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from training.charset import encode_classes
 from training.page import Box, Line, enclosing
 from training.typesetting import Column, Style, Typesetter
@@ -9,18 +11,30 @@ from training.vocabulary import TD, TD_END, TR, TR_END
 
 
 class Table:
-    """One table, as wide as its column."""
+    """One table, as wide as its column or narrower. edges: where its columns begin, and the last
+    ends."""
 
     def __init__(self, setter: Typesetter, column: Column, style: Style) -> None:
         self.setter, self.column, self.style, self.rng = setter, column, style, setter.rng
         rng, size = self.rng, style.face.size
+        width = column.width
+        if rng.random() < 0.5:
+            width = max(min(width, 10.0 * size), width * rng.uniform(0.35, 1.0))
         num_columns = rng.randint(2, 7)
-        while num_columns > 2 and column.width / num_columns < 4.0 * size:
+        while num_columns > 2 and width / num_columns < 4.0 * size:
             num_columns -= 1
-        self.cell_width = column.width / num_columns
+        left = column.left + rng.choice((0.0, 0.0, 0.5, 1.0)) * (column.width - width)
+        self.edges = self.draw_edges(left, width, num_columns)
         self.alignments = [rng.choice("lr") for _ in range(num_columns)]
         self.has_header, self.has_names = rng.random() < 0.6, rng.random() < 0.4
         self.padding = rng.uniform(0.3, 0.45) * size
+
+    def draw_edges(self, left: float, width: float, num_columns: int) -> list[float]:
+        """Columns of one width, or of several."""
+        is_even = self.rng.random() < 0.6
+        shares = [1.0 if is_even else self.rng.uniform(0.7, 1.5) for _ in range(num_columns)]
+        scale = width / sum(shares)
+        return [left, *(left + scale * end for end in accumulate(shares))]
 
     def cell_text(self, row: int, index: int) -> str:
         """A text that fits the cell."""
@@ -30,7 +44,8 @@ class Table:
             return ""
         for _ in range(6):
             text = corpus.name(max_words=2)[:14].rstrip() if is_name else corpus.number()
-            if self._width(text) < self.cell_width - 2 * self.padding:
+            room = self.edges[index + 1] - self.edges[index] - 2 * self.padding
+            if self._width(text) < room:
                 return text
         return str(rng.randrange(10))
 
@@ -58,7 +73,7 @@ class Table:
             ]
             if ruled or boxed:
                 y = column.y + style.ink_height + (pitch - style.ink_height) // 2
-                setter.canvas.rule(column.left, y, column.right, y + 1, 200)
+                setter.canvas.rule(self.edges[0], y, self.edges[-1], y + 1, 200)
             column.y += pitch
         if lines and boxed:
             self.draw_verticals(top - 2, column.y - 1)
@@ -70,12 +85,9 @@ class Table:
         for index, (cell, alignment) in enumerate(zip(cells, self.alignments, strict=True)):
             if not cell:
                 continue
-            left = column.left + index * self.cell_width
-            x = left + (
-                self.padding
-                if alignment == "l"
-                else self.cell_width - self.padding - self._width(cell)
-            )
+            x = self.edges[index] + self.padding
+            if alignment == "r":
+                x = self.edges[index + 1] - self.padding - self._width(cell)
             baseline = column.y + style.face.ascent
             end = self.setter.canvas.text(
                 style.face, encode_classes(cell), x, baseline, tracking=style.tracking
@@ -84,6 +96,5 @@ class Table:
         return enclosing(boxes)
 
     def draw_verticals(self, y0: int, y1: int) -> None:
-        for index in range(len(self.alignments) + 1):
-            x = self.column.left + index * self.cell_width
+        for x in self.edges:
             self.setter.canvas.rule(x, y0, x + 1, y1, 200)
