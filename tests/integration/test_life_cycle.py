@@ -16,11 +16,13 @@ from tests.service import Service, running_service
 
 pytestmark = pytest.mark.engine
 
+PAGE = encode(print_page())
+
 
 def post(service: Service, **fields: str) -> httpx.Response:
     return httpx.post(
         f"{service.url}/api/ocr/image",
-        files={"image": encode(print_page())},
+        files={"image": PAGE},
         data={"mode": "small", "task": "free"} | fields,
         timeout=120,
     )
