@@ -11,9 +11,9 @@ help: ## this list
 env: ## make or update the Python environment in .venv
 	@scripts/install.sh cpu-dev
 
-test: env check page-check ## everything: style, types, contracts, all tests, the page in a browser
-	$(VENV)/pytest -m "not gpu"
-	$(MAKE) e2e
+test: env page ## everything: style, types, contracts, all tests, the page in a browser
+	@$(MAKE) --jobs=2 --output-sync=target check page-check
+	@scripts/test.sh
 
 unit: env ## the quick tests: no engine
 	$(VENV)/pytest tests/unit

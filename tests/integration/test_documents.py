@@ -15,7 +15,7 @@ import pytest
 from tests.programs import Program, wait_until
 from tests.service import Service
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "example.pdf"
 HEADINGS = ("Opening hours", "How to borrow")

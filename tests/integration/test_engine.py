@@ -27,6 +27,7 @@ from tests.programs import eventually
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="module"),
     # vLLM and what it imports warn of many things while they load.
     pytest.mark.filterwarnings("default"),
@@ -132,6 +133,7 @@ async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) 
         assert samples[f"vllm:generation_tokens_total{{{labels}}}"] > 0
 
 
+@pytest.mark.alone
 async def test_a_stopped_engine_is_freed_and_what_was_imported_is_not_looked_through() -> None:
     """Else nobody is answered while the garbage collector looks through all of vLLM and torch."""
     stopped = VllmEngine(EngineSettings(), index=4)

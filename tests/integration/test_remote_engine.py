@@ -23,6 +23,8 @@ from folio.pipeline.page import PageOptions, recognize_page
 from folio.preprocessing.resolution import Mode, resolve
 from tests.pages import print_page
 
+pytestmark = pytest.mark.alone
+
 TOKEN = "a secret of both sides"
 ANSWER = "<|ref|>title<|/ref|><|det|>[[0, 0, 999, 99]]<|/det|>\n# Größe: 5 ≤ 6\u2028 and on"
 PAGE = np.array(print_page(size=(1240, 1754), font_size=40))

@@ -310,6 +310,7 @@ async def cancel_elsewhere(house: House, task_id: UUID) -> None:
         await TaskRepository(session).finish(task_id, TaskStatus.CANCELED, now=now())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("cancel", [cancel_here, cancel_elsewhere])
 async def test_a_canceled_task_leaves_the_engine_within_two_seconds(
     cancel: Cancel, make_house: MakeHouse, pdf_of_50: Path
@@ -320,6 +321,7 @@ async def test_a_canceled_task_leaves_the_engine_within_two_seconds(
     await assert_cancel_takes_effect(house, pdf_of_50, cancel)
 
 
+@pytest.mark.alone
 async def test_a_task_canceled_without_a_broker_leaves_the_engine_within_two_seconds(
     make_embedded_house: MakeHouse, pdf_of_50: Path
 ) -> None:

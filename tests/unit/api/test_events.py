@@ -17,6 +17,8 @@ from folio.cli.serve import ServiceServer
 from folio.engine.fake import FakeEngine
 from tests.unit.documents_pdf.pdfs import write_pdf
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 async def server(app: FastAPI) -> AsyncIterator[ServiceServer]:

@@ -94,6 +94,7 @@ async def test_the_embedded_model_is_told_for_what_it_is(
     assert (note is not None and "small model" in note) == is_told
 
 
+@pytest.mark.alone
 async def test_an_unreachable_database_is_unhealthy_and_makes_nobody_wait(tmp_path: Path) -> None:
     with socket.socket() as silent:  # takes connections and never says a word
         silent.bind(("127.0.0.1", 0))

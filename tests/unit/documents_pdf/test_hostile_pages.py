@@ -14,6 +14,8 @@ from folio.documents.render_process import RenderProcess
 from folio.documents.rendering import RenderLimits
 from tests.unit.documents_pdf.pdfs import raw_pdf, write_pdf
 
+pytestmark = pytest.mark.alone
+
 MEBIBYTE = 1024 * 1024
 LIMITS = RenderLimits(
     max_page_pixels=1_000_000, timeout_seconds=3.0, max_memory_bytes=400 * MEBIBYTE

@@ -27,6 +27,8 @@ from folio.errors import (
 )
 from folio.preprocessing.resolution import Mode, resolve
 
+pytestmark = pytest.mark.alone
+
 LIMITS = WireLimits(1_000_000, 2000, 6)
 PAGE = np.full((64, 48, 3), 250, np.uint8)
 LAST = GenerationOutput("whole text", 20, 10, 2, "stop")

@@ -22,6 +22,8 @@ from folio.errors import (
 from folio.preprocessing.resolution import Mode, resolve
 from tests.programs import eventually
 
+pytestmark = pytest.mark.alone
+
 ANSWER = "five words on the page"
 QUICK = RestartPolicy(
     silence_seconds=0.3, max_failed_starts=3, first_pause_seconds=0.02, longest_pause_seconds=0.05

@@ -3,7 +3,11 @@
 import asyncio
 import time
 
+import pytest
+
 from folio.jobs.readiness import Readiness
+
+pytestmark = pytest.mark.alone
 
 
 async def test_an_answer_holds_for_a_while() -> None:
