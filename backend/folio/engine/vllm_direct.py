@@ -324,7 +324,7 @@ class VllmEngine:
                 child.terminate()
             await asyncio.wait([self._loading], timeout=_LOOK_SECONDS)
         if self._loaded is not None:
-            await self._shut_down(self._loaded.llm)
+            await self._shut_down(self._loaded)
             self._loaded = None
             # Freed now: AsyncLLM.__del__ fails when the interpreter is already half gone. Quick,
             # since it looks through only what has come after the imports were frozen.
@@ -339,15 +339,21 @@ class VllmEngine:
             return []
         return [child for child in multiprocessing.active_children() if child not in self._others]
 
-    async def _shut_down(self, llm: "AsyncLLM") -> None:
-        if handler := llm.output_handler:
+    async def _shut_down(self, loaded: _Loaded) -> None:
+        if handler := loaded.llm.output_handler:
             # Else it takes the end of the engine core for a failure, and logs it as one.
             handler.cancel()
         # Where the core has died, a thread of vLLM's may be shutting down the same just now.
-        resources = llm.engine_core.resources
-        await asyncio.to_thread(llm.shutdown)
+        resources = loaded.llm.engine_core.resources
+        await asyncio.to_thread(self._shut_down_vllm)
         await _close_sockets(resources)
         self._lifeline.cut()
+
+    def _shut_down_vllm(self) -> None:
+        """For a thread: one that was given `llm.shutdown` would hold the engine until it drops what
+        it ran, which on busy cores can be after whoever waits goes on to free the engine."""
+        if self._loaded is not None:
+            self._loaded.llm.shutdown()
 
 
 async def _close_sockets(resources: object) -> None:
