@@ -42,9 +42,9 @@ class Table:
         is_name = (self.has_header and row == 0) or (self.has_names and index == 0)
         if not is_name and rng.random() < 0.03:
             return ""
+        room = self.edges[index + 1] - self.edges[index] - 2 * self.padding
         for _ in range(6):
             text = corpus.name(max_words=2)[:14].rstrip() if is_name else corpus.number()
-            room = self.edges[index + 1] - self.edges[index] - 2 * self.padding
             if self._width(text) < room:
                 return text
         return str(rng.randrange(10))

@@ -27,7 +27,6 @@ from tests.programs import eventually
 
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.timeout(600),
     pytest.mark.asyncio(loop_scope="module"),
     # vLLM and what it imports warn of many things while they load.
     pytest.mark.filterwarnings("default"),

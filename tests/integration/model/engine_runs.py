@@ -23,7 +23,7 @@ ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "HF_HUB_OFFLINE": "1",
 }
-# vLLM compiles one function all the same, for logprobs: 12 s in each engine.
+# vLLM compiles some functions all the same, as its source reads one for logprobs.
 WITHOUT_GPU = {"TORCH_COMPILE_DISABLE": "1"}
 PROMPT = "<image>\nFree OCR."
 MAX_MODEL_LEN = 2048
