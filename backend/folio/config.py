@@ -180,6 +180,9 @@ class EngineSettings(_Group):
     tower_cuda_graphs: bool | None = Field(
         None, description="The vision tower in CUDA graphs; none: on cards of 32 GB and more"
     )
+    decode_window: int = Field(
+        8, ge=1, le=32, description="Tokens of each page that a GPU writes at a stretch"
+    )
 
     @property
     def uses_embedded_model(self) -> bool:

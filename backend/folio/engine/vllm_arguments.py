@@ -13,6 +13,7 @@ from folio.engine.planning import Plan, uses_tower_graphs
 from folio.engine.preparation import Preparation, Say, prepare
 from folio.logging import logs_json
 from folio.model.vllm_version import second_runner_takes_processors
+from folio.model.windows import DECODE_WINDOW
 
 if TYPE_CHECKING:
     from folio.model.inputs import Tokenizer
@@ -88,12 +89,30 @@ def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
     return {
         "gpu_memory_utilization": plan.gpu_memory_utilization.value,
         "enforce_eager": bool(settings.enforce_eager),
+        "cudagraph_capture_sizes": step_sizes_in_graphs(settings, plan),
         "async_scheduling": True,
         "scheduler_cls": "folio.model.scheduling.PageScheduler",
+        "worker_cls": "folio.model.worker.PageWorker",
         # Text is handed over in pieces of this many tokens, each of which wakes the event loop.
         "stream_interval": 32,
-        "additional_config": {"folio_tower": tower_options(settings, plan)},
+        "additional_config": {
+            "folio_tower": tower_options(settings, plan),
+            DECODE_WINDOW: settings.decode_window,
+        },
     }
+
+
+def step_sizes_in_graphs(settings: EngineSettings, plan: Plan) -> list[int] | None:
+    """Tokens of the steps that are launched as CUDA graphs; None: vLLM's choice, 512 at most.
+
+    In a step in which pages come in, the host launches the decoder's kernels one by one for 30 ms.
+    With four pages and more the card takes longer than that, so those are left alone.
+    """
+    if settings.enforce_eager or not uses_tower_graphs(settings, plan.memory.total):
+        return None
+    few = [1, 2, 4, *range(8, 257, 8), *range(320, 513, 64), 640, 768, 896]
+    of_pages = [*range(1024, 4608, 256), *range(4608, 8193, 512)]
+    return [size for size in few + of_pages if size <= plan.max_num_batched_tokens.value]
 
 
 def tower_options(settings: EngineSettings, plan: Plan) -> dict[str, Any]:

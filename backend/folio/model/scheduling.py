@@ -1,8 +1,9 @@
-"""vLLM's scheduler with two short cuts for requests that are only being written.
+"""vLLM's scheduler with two short cuts for requests that are only being written, and windows.
 
 Of two hundred pages in a step nearly all are. vLLM asks for each of them, at each step, whether
 its image is to be encoded and whether it needs another block of the KV cache: with a card that
-takes six milliseconds for the step, a third of that again on the host.
+takes six milliseconds for the step, a third of that again on the host. Where nothing else is to be
+done, one plan stands for a window of steps (`model.worker`).
 """
 
 from functools import partial
@@ -11,10 +12,15 @@ from typing import Any
 from typing_extensions import override
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks, KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.kv_cache_interface import FullAttentionSpec
 from vllm.v1.request import Request
 
 from folio.model.compat import NO_ENCODER_INPUTS
+from folio.model.windows import DECODE_WINDOW, set_window
+
+# Steps after which what a step has written is known: the next one is planned while it runs.
+_STEPS_UNTIL_KNOWN = 2
 
 
 class PageScheduler(AsyncScheduler):
@@ -25,6 +31,41 @@ class PageScheduler(AsyncScheduler):
         manager = self.kv_cache_manager
         if keeps_every_block(manager):
             self.kv_cache_manager.allocate_slots = partial(allocate_slots, manager)  # type: ignore[method-assign]
+        self._window = int(self.vllm_config.additional_config.get(DECODE_WINDOW, 1))
+        # Room for the tokens of a window is made when it is planned.
+        self.num_lookahead_tokens: int = self._window - 1
+
+    @override
+    def schedule(self, *args: Any, **kwargs: Any) -> SchedulerOutput:
+        output = super().schedule(*args, **kwargs)
+        if self._window > 1 and self._only_writes(output):
+            self._lengthen(output)
+        return output
+
+    def _only_writes(self, output: SchedulerOutput) -> bool:
+        """Whether each request of the step gets one token, and has room for those of a window."""
+        tokens = output.num_scheduled_tokens
+        return (
+            0 < len(tokens) == output.total_num_scheduled_tokens
+            and len(output.scheduled_cached_reqs.req_ids) == len(tokens)
+            and not output.scheduled_encoder_inputs
+            and max(output.scheduled_cached_reqs.num_computed_tokens) + self._window
+            < self.max_model_len
+        )
+
+    def _lengthen(self, output: SchedulerOutput) -> None:
+        """Book the tokens of the window's later steps as vLLM has booked those of the first.
+
+        A request that comes to its end on the way writes on until the window's: vLLM drops what
+        is beyond.
+        """
+        set_window(output, self._window)
+        for request_id in output.num_scheduled_tokens:
+            request = self.requests[request_id]
+            request.num_computed_tokens += self._window - 1
+            request.num_output_placeholders += self._window - 1
+            if request.num_output_tokens + request.num_output_placeholders >= request.max_tokens:
+                request.next_decode_eligible_step = self.current_step + _STEPS_UNTIL_KNOWN
 
     @override
     def _try_schedule_encoder_inputs(

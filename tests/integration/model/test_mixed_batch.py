@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from folio.model.windows import DECODE_WINDOW
 from tests.integration.model.engine_runs import Job, Page, run_engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -13,9 +14,11 @@ NANO = Path(__file__).parents[3] / "models" / "nano"
 LINES = ("The quick brown fox", "jumps over the lazy dog", "No. 4711")
 REPEATING_LINES = ("day by day by day by day",) * 4
 CAREFUL_MODES = ("base", "gundam")
-PAGE_SCHEDULER = {
+AS_ON_A_GPU = {
     "scheduler_cls": "folio.model.scheduling.PageScheduler",
+    "worker_cls": "tests.integration.model.cpu_worker.WindowedCPUWorker",
     "async_scheduling": True,
+    "additional_config": {DECODE_WINDOW: 4},
 }
 RULE = {"ngram_size": 4, "window_size": 90}
 # (mode, size, lines, rule, whether the page itself goes to the model, to be resized there)
@@ -91,8 +94,8 @@ def test_a_page_resized_by_the_model_reads_as_one_resized_before(runs):
     assert runs[6][0].text == runs[1][0].text
 
 
-def test_our_scheduler_changes_no_page(runs, pages, tmp_path):
-    """As on a GPU: steps are prepared while the one before runs. Fifty tokens cross KV blocks."""
-    job = Job(model=str(NANO), pages=pages, max_tokens=66, engine_args=PAGE_SCHEDULER)
+def test_our_scheduler_and_worker_change_no_page(runs, pages, tmp_path):
+    """Windows of steps are prepared while the one before runs. Fifty tokens cross KV blocks."""
+    job = Job(model=str(NANO), pages=pages, max_tokens=66, engine_args=AS_ON_A_GPU)
     token_ids = [run.token_ids for run in run_engine(job, tmp_path)]
     assert token_ids == [together.token_ids for together, _ in runs]

@@ -8,6 +8,7 @@ from folio.engine.machine import GIBIBYTE, Machine
 from folio.engine.preparation import look_at
 from folio.engine.vllm_arguments import planned_arguments
 from folio.model.tower import TowerOptions
+from folio.model.windows import DECODE_WINDOW
 from tests.machines import gpu, machine
 
 
@@ -37,6 +38,22 @@ def test_a_card_is_told_how_to_run_the_tower() -> None:
     arguments = arguments_on(machine(gpu(24)), tower_attention="fused", tower_cuda_graphs=True)
     chosen = TowerOptions.from_config(arguments["additional_config"])
     assert chosen == TowerOptions(attention="fused", compiled=False, cuda_graphs=True)
+
+
+def test_a_card_decodes_in_windows() -> None:
+    arguments = arguments_on(machine(gpu(24)), decode_window=5)
+    assert arguments["worker_cls"] == "folio.model.worker.PageWorker"
+    assert arguments["additional_config"][DECODE_WINDOW] == 5
+
+
+def test_a_large_card_launches_steps_with_pages_as_graphs() -> None:
+    sizes = arguments_on(machine(gpu(80)))["cudagraph_capture_sizes"]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == 8192
+    in_small_steps = arguments_on(machine(gpu(80)), max_num_batched_tokens=2048)
+    assert in_small_steps["cudagraph_capture_sizes"][-1] == 2048
+    for settings in ({"enforce_eager": True}, {"tower_cuda_graphs": False}):
+        assert arguments_on(machine(gpu(80)), **settings)["cudagraph_capture_sizes"] is None
 
 
 def test_a_large_card_launches_the_tower_as_graphs() -> None:
