@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pillow_heif
 import pytest
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
@@ -76,10 +77,36 @@ def test_lossless_pixels_are_exact(file_format: str) -> None:
     np.testing.assert_array_equal(decoded.pixels, noise)
 
 
-def test_jpeg_pixels_are_those_of_the_reference_decoder() -> None:
-    data = encode(picture(), "JPEG")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}, {"quality": 20}],
+    ids=str,
+)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_jpeg_pixels_are_those_of_the_reference_decoder(
+    mode: str, options: dict[str, object]
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (75, 101, 3), dtype=np.uint8)
+    data = encode(Image.fromarray(noise).convert(mode), "JPEG", **options)
     reference = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    np.testing.assert_array_equal(decode_image(data).pixels, reference)
+    decoded = decode_image(data).pixels
+    np.testing.assert_array_equal(decoded, reference)
+    assert decoded.flags.writeable
+
+
+def test_a_jpeg_that_is_not_quite_right_is_read_as_pillow_reads_it() -> None:
+    data = encode(picture(), "JPEG")
+    scan = data.index(b"\xff\xda")
+    with_stray_bytes = data[:scan] + b"\x00\x00\x00" + data[scan:]
+    with pytest.raises(ValueError, match="extraneous"):
+        simplejpeg.decode_jpeg(with_stray_bytes, strict=True)
+    assert corners(decode_image(with_stray_bytes).pixels) == CORNERS
+
+
+def test_a_jpeg_whose_size_is_in_doubt_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simplejpeg, "decode_jpeg_header", lambda *_, **__: (9, 9, "YCbCr", "420"))
+    monkeypatch.delattr(simplejpeg, "decode_jpeg")
+    assert corners(decode_image(encode(picture(), "JPEG")).pixels) == CORNERS
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
