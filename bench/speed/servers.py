@@ -199,12 +199,20 @@ def wait_until_well(
         if process.poll() is not None:
             raise SystemExit(f"the server has ended:\n{log_path.read_text()[-8000:]}")
         try:
-            if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
+            if is_whole(httpx.get(url, timeout=5)):
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.5)
     raise SystemExit(f"not ready in time:\n{log_path.read_text()[-8000:]}")
+
+
+def is_whole(health: httpx.Response) -> bool:
+    """Folio with several engines is healthy with the first of them; the load is for all."""
+    if health.status_code != httpx.codes.OK:
+        return False
+    engines = health.json().get("engines") if health.content else None
+    return set(engines or ["healthy"]) == {"healthy"}
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -8,8 +8,13 @@ import torch
 
 from tests.plugin import plugin_paths
 
-# No CUDA headers for FlashInfer's compiler, no network.
-ENVIRONMENT = {"VLLM_USE_FLASHINFER_SAMPLER": "0", "HF_HUB_OFFLINE": "1"}
+# No CUDA headers for FlashInfer's compiler, no network. Asking whether there is a GPU begins to use
+# it, and a forked engine core could not go on.
+ENVIRONMENT = {
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",
+}
 
 
 def pytest_collection_modifyitems(items):

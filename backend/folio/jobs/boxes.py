@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from folio.pipeline.grounding import FIGURE_LABELS, TITLE_LABELS
@@ -29,22 +30,26 @@ _MAX_BOXES = 1000  # of a page; a model that loops would draw the page full
 _MAX_TAG_CHARACTERS = 30
 
 
-def draw_boxes(page: Image.Image, blocks: Sequence[Block]) -> None:
+def draw_boxes(page: NDArray[np.uint8], blocks: Sequence[Block]) -> None:
     """Draw on the page, in place: boxes in its pixels, tags with the number in reading order.
 
-    Lines of text as they are printed get no tags: those would hide the lines from each other.
+    page: uint8 (height, width, 3), RGB. Lines of text as they are printed get no tags: those would
+    hide the lines from each other.
     """
-    side = max(page.size)
+    height, width, _ = page.shape
+    side = max(height, width)
     outline, tag_size = max(2, side // _PIXELS_PER_OUTLINE), max(9, side // _PIXELS_PER_TAG)
-    draw = ImageDraw.Draw(page)
     boxes = [(block, box) for block in blocks for box in block.boxes][:_MAX_BOXES]
     for block, box in boxes:
-        _draw_outline(draw, page.size, box, colour_of(block.label), outline)
-    places = TagPlaces([box for _, box in boxes], page.size, outline)
+        _draw_outline(page, box, colour_of(block.label), outline)
+    places = TagPlaces([box for _, box in boxes], (width, height), outline)
     for number, block in enumerate(blocks, start=1):
         if block.boxes and not block.is_verbatim:  # on top of all outlines
             tag = _make_tag(f"{number} {block.label[:_MAX_TAG_CHARACTERS]}", block.label, tag_size)
-            page.paste(tag, places.choose(block.boxes[0], tag.size))
+            tag_height, tag_width, _ = tag.shape
+            x, y = places.choose(block.boxes[0], (tag_width, tag_height))
+            # Of a page smaller than its tag, as much as is there.
+            page[y : y + tag_height, x : x + tag_width] = tag[: height - y, : width - x]
 
 
 class TagPlaces:
@@ -97,20 +102,21 @@ def colour_of(label: str) -> Colour:
     return _CAPTION if label.endswith(("caption", "title", "footnote")) else _TEXT
 
 
-def _draw_outline(
-    draw: ImageDraw.ImageDraw, size: tuple[int, int], box: BoundingBox, colour: Colour, width: int
-) -> None:
+def _draw_outline(page: NDArray[np.uint8], box: BoundingBox, colour: Colour, width: int) -> None:
     # Around the box, not on what is in it, but never off the page.
     x0, y0 = max(box.x0 - width, 0), max(box.y0 - width, 0)
-    x1, y1 = min(box.x1 + width, size[0]) - 1, min(box.y1 + width, size[1]) - 1
-    if x0 < x1 and y0 < y1:
-        draw.rectangle((x0, y0, x1, y1), outline=colour, width=width)
+    x1, y1 = min(box.x1 + width, page.shape[1]), min(box.y1 + width, page.shape[0])
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    outside = page[y0:y1, x0:x1]
+    outside[:width] = outside[-width:] = colour
+    outside[:, :width] = outside[:, -width:] = colour
 
 
 @lru_cache(maxsize=1024)
-def _make_tag(text: str, label: str, size: int) -> Image.Image:
+def _make_tag(text: str, label: str, size: int) -> NDArray[np.uint8]:
     font, padding = ImageFont.load_default(size), max(2, size // 4)
     width, height = round(font.getlength(text)) + 2 * padding, round(1.4 * size)
     tag = Image.new("RGB", (width, height), colour_of(label))
     ImageDraw.Draw(tag).text((padding, height / 2), text, "white", font, anchor="lm")
-    return tag
+    return np.asarray(tag)

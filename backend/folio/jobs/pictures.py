@@ -2,16 +2,15 @@
 
 import asyncio
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from folio.documents.memory_file import create_memory_file
 from folio.jobs.boxes import draw_boxes
 from folio.jobs.keys import boxed_page_key, figure_key, task_folder
 from folio.pipeline.markdown import figure_boxes
@@ -60,23 +59,24 @@ async def store_pictures(
 
 def make_pictures(pixels: NDArray[np.uint8], blocks: Sequence[Block]) -> Pictures:
     """The same bytes for the same page. Figures that lie off the page are left out."""
-    page = Image.fromarray(pixels)
     figures: dict[int, bytes] = {}
     for number, box in enumerate(figure_boxes(blocks)[:MAX_FIGURES], start=1):
-        figure = cut_out(page, box)
+        figure = cut_out(pixels, box)
         if figure is not None:
             figures[number] = _to_jpeg(figure, _FIGURE_QUALITY)
+    page = pixels.copy()
     draw_boxes(page, blocks)
     return Pictures(figures, _to_jpeg(page, _PAGE_QUALITY))
 
 
-def cut_out(page: Image.Image, box: BoundingBox) -> Image.Image | None:
+def cut_out(pixels: NDArray[np.uint8], box: BoundingBox) -> NDArray[np.uint8] | None:
     """What lies in the box, as far as it is on the page; None where that is next to nothing."""
+    height, width, _ = pixels.shape
     x0, y0 = max(box.x0, 0), max(box.y0, 0)
-    x1, y1 = min(box.x1, page.width), min(box.y1, page.height)
+    x1, y1 = min(box.x1, width), min(box.y1, height)
     if min(x1 - x0, y1 - y0) < _LEAST_FIGURE_SIDE:
         return None
-    return page.crop((x0, y0, x1, y1))
+    return pixels[y0:y1, x0:x1]
 
 
 def shrink(jpeg: bytes, width: int) -> bytes:
@@ -86,12 +86,13 @@ def shrink(jpeg: bytes, width: int) -> bytes:
             return jpeg
         height = max(1, round(picture.height * width / picture.width))
         picture.draft("RGB", (width, height))  # decodes no more than that needs: 3 ms, not 15
-        return _to_jpeg(picture.resize((width, height), Image.Resampling.BICUBIC), _PAGE_QUALITY)
+        small = picture.resize((width, height), Image.Resampling.BICUBIC)
+        return _to_jpeg(np.asarray(small), _PAGE_QUALITY)
 
 
-def _to_jpeg(picture: Image.Image, quality: int) -> bytes:
-    # Pillow lets other threads run while it encodes, but only into what the system knows as a file.
-    with os.fdopen(create_memory_file(), "w+b") as file:
-        picture.save(file, "JPEG", quality=quality)
-        file.seek(0)
-        return file.read()
+def _to_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    """By libjpeg-turbo, which other threads run beside; Pillow would want a copy first."""
+    jpeg: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels), quality, "RGB", colorsubsampling="420", fastdct=False
+    )
+    return jpeg

@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import httpx
+import pytest
+
 from bench.speed.load import Call, Finished, Load, build_requests
 from bench.speed.measuring import Plan, summarise, vllm_means
 from bench.speed.meters import Meter, ProcessUse
 from bench.speed.results import Results
-from bench.speed.servers import SERVERS, ServerOptions
+from bench.speed.servers import SERVERS, ServerOptions, is_whole
 
 PLAN = Plan(concurrency=2, num_tokens=8, num_passes=2, pages_per_pass=4, seconds=60)
 
@@ -94,3 +97,22 @@ def test_stock_vllm_runs_without_our_plugin(tmp_path: Path) -> None:
 def test_a_load_goes_to_its_process_and_back() -> None:
     load = Load("http://x", [Call("/a", json={"b": 1}), Call("/c", file="d")], 2, 3, 4.0)
     assert Load.from_json(load.to_json()) == load
+
+
+@pytest.mark.parametrize(
+    ("status_code", "engines", "is_ready"),
+    [
+        (200, None, True),
+        (200, ["healthy", "healthy"], True),
+        (200, ["healthy", "starting"], False),
+        (503, None, False),
+    ],
+)
+def test_the_load_waits_for_all_engines(
+    status_code: int, engines: list[str] | None, is_ready: bool
+) -> None:
+    assert is_whole(httpx.Response(status_code, json={"engines": engines})) is is_ready
+
+
+def test_stock_vllm_is_ready_without_a_word() -> None:
+    assert is_whole(httpx.Response(200))
