@@ -14,7 +14,9 @@ from training.canvas import Canvas, load_blitter
 from training.corpus import Corpus
 from training.drift import drift_boxes
 from training.layout import set_page
+from training.noise import corrupt
 from training.page import Page
+from training.slips import Script, slip
 from training.vocabulary import EOS_ID, PAD_ID, PageTokenizer
 
 START_SIZE = 320
@@ -172,10 +174,11 @@ PAGE_SIZES = {
 
 @dataclass(frozen=True)
 class BatchArrays:
-    """ink: uint8 (pages, height, width). labels: uint8 (pages, height // 8, width // 4). ids: int16
-    (pages, tokens), prompt and answer. written: the same, as the network may have written it.
-    spans: int16 (pages, 2), where the answer begins and ends in ids. warp: float32 (pages, 2, 3),
-    as affine_grid's."""
+    """ink: uint8 (pages, height, width). labels: uint8 (pages, height // 8, width // 4). written:
+    int16 (pages, tokens), prompt and answer as the network may have written them. ids: as many,
+    what should have been written at each place after what was written before, PAD_ID where that is
+    open. spans: int16 (pages, 2), where the answer begins and ends in both. warp: float32 (pages,
+    2, 3), as affine_grid's."""
 
     ink: np.ndarray
     labels: np.ndarray
@@ -210,13 +213,18 @@ class PageFactory:
         self.atlas, self.words, self.tokenizer = atlas, words, tokenizer
         load_blitter()
 
-    def fill(self, plan: BatchPlan, arrays: BatchArrays, seed: str) -> None:
+    def fill(
+        self, plan: BatchPlan, arrays: BatchArrays, seed: str, *, corruption: float = 1.0
+    ) -> None:
+        """corruption: how much of the usual shares of what was written is wrong (noise.py)."""
         rng = random.Random(f"{seed} {plan.index}")
         corpus = Corpus(self.words, rng)
         for index in range(plan.num_pages):
             page = self.print_page(plan, arrays.ink[index], arrays.labels[index], corpus)
             page, arrays.warp[index] = warp_page(page, rng)
             self.write_answer(page, index, arrays, rng)
+        noise = np.random.default_rng(rng.getrandbits(64))
+        arrays.written[:] = corrupt(arrays.written, arrays.spans, corruption, noise)
 
     def print_page(
         self, plan: BatchPlan, ink: np.ndarray, labels: np.ndarray, corpus: Corpus
@@ -236,20 +244,29 @@ class PageFactory:
 
     def write_answer(self, page: Page, index: int, arrays: BatchArrays, rng: random.Random) -> None:
         prompt, answer = draw_task(page, rng)
-        prompt_ids = self.tokenizer.encode(prompt)
-
-        def write(pieces: Pieces, row: np.ndarray) -> int:
-            ids = [*prompt_ids, *self.tokenizer.encode(pieces), EOS_ID][: len(row)]
+        prompt_ids, right = self.tokenizer.encode(prompt), self.encode_answer(answer)
+        drifted = drift_boxes(answer, rng, self.is_as_long)
+        written = right if drifted == answer else self.encode_answer(drifted)
+        written, right = slip(written, right, self.script(right, page), rng)
+        for row, ids in ((arrays.written[index], written), (arrays.ids[index], right)):
+            ids = [*prompt_ids, *ids][: len(row)]
             row[:] = PAD_ID
             row[: len(ids)] = ids
-            return len(ids)
+            arrays.spans[index] = len(prompt_ids), len(ids)
 
-        arrays.spans[index] = len(prompt_ids), write(answer, arrays.ids[index])
-        drifted = drift_boxes(answer, rng, self.is_as_long)
-        if drifted == answer:
-            arrays.written[index] = arrays.ids[index]
-        else:
-            write(drifted, arrays.written[index])
+    def encode_answer(self, answer: Pieces) -> list[int]:
+        return [*self.tokenizer.encode(answer), EOS_ID]
+
+    def script(self, ids: list[int], page: Page) -> Script:
+        newline, num_lines = self.tokenizer.newline_id, len(page.lines)
+        return Script(
+            ids,
+            blanks=self.tokenizer.blank_ids,
+            newline=newline,
+            # Markdown joins the lines of a paragraph and parts its blocks by two line ends.
+            is_by_line=ids.count(newline) == num_lines - 1,
+            line_length=len(ids) // max(1, num_lines),
+        )
 
     def is_as_long(self, first: str, second: str) -> bool:
         return len(self.tokenizer.encode([first])) == len(self.tokenizer.encode([second]))

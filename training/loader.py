@@ -33,6 +33,7 @@ class Loader:
         self._stage_starts: list[Synchronized[int]] = [
             context.Value("q", 0 if i == 0 else NEVER) for i in range(3)
         ]
+        self._corruption = context.Value("d", 1.0)
         self._ready: dict[int, int] = {}
         self._processes = [
             context.Process(target=self._work, daemon=True) for _ in range(num_workers)
@@ -50,6 +51,15 @@ class Loader:
     def buffers(self) -> list[mmap.mmap]:
         """What the arrays of all batches lie in."""
         return self._slots
+
+    @property
+    def corruption(self) -> float:
+        """How much of the usual shares of what was written is wrong in batches yet to begin."""
+        return self._corruption.value
+
+    @corruption.setter
+    def corruption(self, value: float) -> None:
+        self._corruption.value = value
 
     def stage_of(self, index: int) -> str:
         begun = [
@@ -101,7 +111,7 @@ class Loader:
             arrays = BatchArrays.in_buffer(memoryview(self._slots[slot]), plan)
             seed = f"{self.seed} {self.rank}"
             try:
-                self.factory.fill(plan, arrays, seed)
+                self.factory.fill(plan, arrays, seed, corruption=self.corruption)
             except Exception:
                 # One page that cannot be set must not end a run; the traceback says which.
                 traceback.print_exc()

@@ -9,17 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from training.batches import BatchArrays, BatchPlan
 from training.loader import Loader
+from training.noise import is_in_box
 from training.views import Views, make_training_views
-from training.vocabulary import DET, DET_END, SPECIAL_TOKENS, VOCABULARY_SIZE
+from training.vocabulary import PAD_ID
 
-# Of what it has written, and of what it has written of boxes beside those that drift (drift.py).
-CORRUPTED_SHARE, CORRUPTED_BOX_SHARE = 0.05, 0.15
-DET_ID, DET_END_ID = SPECIAL_TOKENS.index(DET), SPECIAL_TOKENS.index(DET_END)
 TOKEN_ROUNDING = 32
 # What a token of a box counts beside one of text: a block has one box and much text.
 BOX_WEIGHT = 2.0
@@ -30,10 +29,10 @@ NUM_PARTS = 3
 class Part:
     """Pages of a batch whose answers are about as long: less padding.
 
-    pages: which of the batch. inputs: (pages, tokens). targets: what is to be predicted, pages end
-    to end; weights: of each; positions: where in bos + text (without
-    the image) it is predicted; rows: its page of the part, counted from 1, which says how many
-    images stand before it.
+    pages: which of the batch. inputs: (pages, tokens). targets: what is to be predicted where that
+    is told, pages end to end; weights: of each; positions: where in bos + text (without the image)
+    it is predicted; rows: its page of the part, counted from 1, which says how many images stand
+    before it.
     """
 
     pages: Tensor
@@ -44,7 +43,11 @@ class Part:
     rows: Tensor
 
     def to(self, device: torch.device) -> "Part":
-        return Part(*(tensor.to(device) for tensor in vars(self).values()))
+        """Without waiting for the device: each copy would wait for all views made before it."""
+        tensors = vars(self).values()
+        if device.type == "cuda":
+            tensors = [tensor.pin_memory() for tensor in tensors]
+        return Part(*(tensor.to(device, non_blocking=True) for tensor in tensors))
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,7 @@ class Batch:
         return [views.global_views, views.labels, *local, *of_parts]
 
 
-def upload(
-    plan: BatchPlan,
-    arrays: BatchArrays,
-    device: torch.device,
-    dtype: torch.dtype,
-    corruption: float = 1.0,
-) -> Batch:
-    """corruption: how much of the usual shares of what was written is wrong."""
+def upload(plan: BatchPlan, arrays: BatchArrays, device: torch.device, dtype: torch.dtype) -> Batch:
     ink, labels, warp = (
         torch.from_numpy(array).to(device, non_blocking=True)
         for array in (arrays.ink, arrays.labels, arrays.warp)
@@ -79,55 +75,31 @@ def upload(
     views = make_training_views(ink, labels, warp, plan.resolution, dtype)
     by_length = torch.from_numpy(arrays.spans[:, 1].argsort())
     parts = [
-        make_part(arrays, pages, device, corruption)
+        make_part(arrays, pages).to(device)
         for pages in by_length.tensor_split(NUM_PARTS)
         if len(pages)
     ]
     return Batch(plan, views, parts)
 
 
-def make_part(arrays: BatchArrays, pages: Tensor, device: torch.device, corruption: float) -> Part:
+def make_part(arrays: BatchArrays, pages: Tensor) -> Part:
     spans, ids, written = (
-        torch.from_numpy(array[pages.numpy()].astype("int64"))
-        for array in (arrays.spans, arrays.ids, arrays.written)
+        array[pages.numpy()] for array in (arrays.spans, arrays.ids, arrays.written)
     )
     length = -(-int(spans[:, 1].max()) // TOKEN_ROUNDING) * TOKEN_ROUNDING
     ids, written = ids[:, :length], written[:, :length]
     length = ids.shape[1]
-    index = torch.arange(length)
-    is_answer = (index >= spans[:, :1]) & (index < spans[:, 1:])
-    row, column = is_answer.nonzero(as_tuple=True)
-    inputs = corrupt(written.to(device), is_answer.to(device), corruption)
-    weights = 1 + (BOX_WEIGHT - 1) * is_in_box(ids)[is_answer].float()
+    index = np.arange(length)
+    is_told = (index >= spans[:, :1]) & (index < spans[:, 1:]) & (ids != PAD_ID)
+    row, column = is_told.nonzero()
+    weights = 1 + (BOX_WEIGHT - 1) * is_in_box(ids)[is_told].astype(np.float32)
     # Position p of bos + text predicts text[p].
     positions = row * (length + 1) + column
-    return Part(pages, inputs, ids[is_answer], weights, positions, row + 1).to(device)
-
-
-def is_in_box(ids: Tensor) -> Tensor:
-    """Between the tags of a box."""
-    depth = ((ids == DET_ID).int() - (ids == DET_END_ID).int()).cumsum(1)
-    return (depth > 0) & (ids != DET_ID)
-
-
-def corrupt(ids: Tensor, is_answer: Tensor, corruption: float = 1.0) -> Tensor:
-    """Some of what the network has written is wrong, so that it learns to trust the page."""
-    ids = corrupt_boxes(ids, is_answer, corruption)
-    is_wrong = is_answer & (torch.rand(ids.shape, device=ids.device) < CORRUPTED_SHARE * corruption)
-    noise = torch.randint(len(SPECIAL_TOKENS), VOCABULARY_SIZE, ids.shape, device=ids.device)
-    return torch.where(is_wrong, noise, ids)
-
-
-def corrupt_boxes(ids: Tensor, is_answer: Tensor, corruption: float = 1.0) -> Tensor:
-    """Some tokens between the tags of a box become those of other boxes of the batch."""
-    is_box = is_answer & is_in_box(ids)
-    share = CORRUPTED_BOX_SHARE * corruption
-    is_wrong = is_box & (torch.rand(ids.shape, device=ids.device) < share)
-    # Without waiting for the device to count: boxes first, in random order, and any of them drawn.
-    order = (torch.rand(ids.shape, device=ids.device) + ~is_box).flatten().argsort()
-    drawn = torch.rand(ids.numel(), device=ids.device) * is_box.sum()
-    others = ids.flatten()[order[drawn.long()]].view(ids.shape)
-    return torch.where(is_wrong, others, ids)
+    tokens = (values.astype(np.int64) for values in (written, ids[is_told]))
+    inputs, targets, weights, positions, rows = map(
+        torch.from_numpy, (*tokens, weights, positions, row + 1)
+    )
+    return Part(pages, inputs, targets, weights, positions, rows)
 
 
 class Prefetcher:
@@ -138,7 +110,6 @@ class Prefetcher:
         self, loader: Loader, device: torch.device, dtype: torch.dtype, first_index: int
     ) -> None:
         self.loader, self.device, self.dtype = loader, device, dtype
-        self.corruption = 1.0
         self.ready: queue.Queue[tuple[Batch, torch.cuda.Event | None] | BaseException] = (
             queue.Queue(2)
         )
@@ -189,7 +160,7 @@ class Prefetcher:
 
     def _upload(self, index: int) -> Batch:
         with self.loader.batch(index) as (plan, arrays):
-            batch = upload(plan, arrays, self.device, self.dtype, self.corruption)
+            batch = upload(plan, arrays, self.device, self.dtype)
             if self.device.type == "cuda":
                 # The next batch is printed over this one as soon as the block is left.
                 torch.cuda.current_stream().synchronize()

@@ -99,7 +99,7 @@ class Trainer:
                 save_checkpoint(self.averaged_weights(), self.options.out)
 
     def train_batch(self) -> None:
-        self.prefetcher.corruption = LAST_CORRUPTION + (1 - LAST_CORRUPTION) * self.decay
+        self.loader.corruption = LAST_CORRUPTION + (1 - LAST_CORRUPTION) * self.decay
         batch = self.prefetcher.next()
         loss, figures = self.trainee(batch, self.map_weight)
         loss.backward()

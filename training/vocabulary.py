@@ -29,6 +29,8 @@ SPECIAL_TOKENS = (
 BOS_ID, EOS_ID, PAD_ID, IMAGE_ID = range(4)
 VOCABULARY_SIZE = 1536
 
+# As a byte-level BPE spells them.
+BLANK, NEWLINE = "\u0120", "\u010a"
 WORDS = r", (?=\p{N})| ?\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s"
 STYLES = ("sentences",) * 14 + ("mixed", "code", "code", "strings")
 
@@ -90,6 +92,11 @@ class PageTokenizer:
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.encode_special_tokens = True
         self._ids = {token: index for index, token in enumerate(SPECIAL_TOKENS)}
+        vocabulary = self._tokenizer.get_vocab()
+        self.newline_id: int = vocabulary[NEWLINE]
+        self.blank_ids = frozenset(
+            index for token, index in vocabulary.items() if token.startswith(BLANK)
+        )
 
     def encode(self, pieces: list[str | tuple[str]]) -> list[int]:
         """A piece is text of the page, or a special token wrapped in a tuple."""

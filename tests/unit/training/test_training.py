@@ -12,9 +12,9 @@ from training.checkpoint import from_published, load_checkpoint, save_checkpoint
 from training.loader import NEVER, Loader
 from training.muon import Optimizer
 from training.nano import Nano, initialise, load_config
-from training.prefetch import DET_END_ID, DET_ID, corrupt, corrupt_boxes, is_in_box, upload
+from training.prefetch import upload
 from training.trainee import Trainee
-from training.vocabulary import PageTokenizer
+from training.vocabulary import PAD_ID, PageTokenizer
 
 
 @pytest.fixture
@@ -40,25 +40,6 @@ def test_a_few_steps_lower_the_loss(batch_arrays: tuple[BatchPlan, BatchArrays])
         trainee.zero_grad()
         losses.append(figures[0].item())
     assert losses[-1] < losses[0] - 0.5
-
-
-def test_written_boxes_are_corrupted_with_parts_of_other_boxes() -> None:
-    text, number = 100, 200
-    row = [text] * 4 + [DET_ID, *range(number, number + 8), DET_END_ID] + [text] * 4
-    ids = torch.tensor([row] * 200)
-    is_answer = torch.ones_like(ids, dtype=torch.bool)
-    is_answer[:, :6] = False
-    corrupted = corrupt_boxes(ids, is_answer)
-    is_changed = corrupted != ids
-    assert 0.08 < is_changed[:, 6:13].float().mean() < 0.18
-    assert not is_changed[:, :6].any()
-    assert not is_changed[:, 13:].any()
-    assert set(corrupted[is_changed].tolist()) <= set(range(number, number + 8))
-
-
-def test_pages_without_boxes_stay_as_they_are() -> None:
-    ids = torch.full((3, 9), 100)
-    assert torch.equal(corrupt_boxes(ids, torch.ones_like(ids, dtype=torch.bool)), ids)
 
 
 def test_the_shipped_weights_have_the_published_names() -> None:
@@ -112,7 +93,7 @@ def test_parts_only_save_padding(
 ) -> None:
     plan, arrays = batch_arrays
     monkeypatch.setattr(prefetch, "NUM_PARTS", num_parts)
-    batch = upload(plan, arrays, torch.device("cpu"), torch.float32, corruption=0.0)
+    batch = upload(plan, arrays, torch.device("cpu"), torch.float32)
     assert len(batch.parts) == num_parts
     written = {
         int(page): (part.inputs[row], part.targets[part.rows == row + 1])
@@ -122,17 +103,8 @@ def test_parts_only_save_padding(
     for page, (start, end) in enumerate(arrays.spans):
         inputs, targets = written[page]
         assert inputs[:end].tolist() == arrays.written[page, :end].tolist()
-        assert targets.tolist() == arrays.ids[page, start:end].tolist()
-
-
-def test_boxes_weigh_more_than_text() -> None:
-    ids = torch.tensor([[100, DET_ID, 200, 201, DET_END_ID, 100]])
-    assert is_in_box(ids).tolist() == [[False, False, True, True, False, False]]
-
-
-def test_without_corruption_nothing_is_changed() -> None:
-    ids = torch.tensor([[100, DET_ID, *range(200, 260), DET_END_ID]] * 20)
-    assert torch.equal(corrupt(ids, torch.ones_like(ids, dtype=torch.bool), 0.0), ids)
+        answer = arrays.ids[page, start:end]
+        assert targets.tolist() == answer[answer != PAD_ID].tolist()
 
 
 def test_batches_have_few_different_sizes() -> None:
