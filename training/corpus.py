@@ -2,7 +2,7 @@
 
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -215,6 +215,10 @@ class Corpus:
             return self._sentences()
         if style == "echo":
             return self._echo()
+        if style == "few":
+            return self._few()
+        if style == "variations":
+            return self._variations()
         return self._pieces(style)
 
     def _echo(self) -> Iterator[str]:
@@ -224,6 +228,23 @@ class Corpus:
             phrase = list(islice(self._pieces("mixed"), self.rng.randint(1, 4)))
             for _ in range(self.rng.randint(3, 40)):
                 yield from phrase
+
+    def _few(self) -> Iterator[str]:
+        """Sentences of few words: each stands on the page many times, so that the last one written
+        does not say where reading goes on."""
+        words = [self._sentence_word() for _ in range(self.rng.randint(5, 30))]
+        return self._sentences(lambda: self.rng.choice(words))
+
+    def _variations(self) -> Iterator[str]:
+        """A passage several times, each time with another word or two."""
+        rng = self.rng
+        sentences = self._sentences()
+        while True:
+            passage = list(islice(sentences, rng.randint(3, 14)))
+            for _ in range(rng.randint(2, 6)):
+                yield from passage
+                for _ in range(rng.randint(1, 2)):
+                    passage[rng.randrange(len(passage))] = self.word()
 
     def _pieces(self, style: str) -> Iterator[str]:
         rng = self.rng
@@ -255,13 +276,13 @@ class Corpus:
             return self.leader()
         return self.rng.choice(HOSTILE) if draw < 0.63 else self.word()
 
-    def _sentences(self) -> Iterator[str]:
-        rng = self.rng
+    def _sentences(self, draw_word: Callable[[], str] | None = None) -> Iterator[str]:
+        rng, draw_word = self.rng, draw_word or self._sentence_word
         is_capitals = rng.random() < 0.05
         while True:
             length = rng.randint(3, 15)
             for position in range(length):
-                word = self._sentence_word()
+                word = draw_word()
                 if position == 0:
                     word = word[:1].upper() + word[1:]
                 if is_capitals and is_printable(word.upper()):

@@ -13,6 +13,9 @@ from training.page import Page
 from training.tables import Table
 from training.typesetting import Column, Typesetter
 
+# Of columns side by side, in type sizes: some 25 letters a line.
+NARROWEST_COLUMN = 12
+
 
 def set_page(
     canvas: Canvas, atlas: Atlas, corpus: Corpus, *, kind: str, sizes: tuple[int, int], budget: int
@@ -78,7 +81,9 @@ def set_flow(setter: Typesetter, column: Column) -> None:
     gap = rng.uniform(0.2, 1.3)
     while setter.budget > 3 and setter.room(column, style) > 0:
         draw = rng.random()
-        if draw < 0.63:
+        if draw < 0.03:
+            setter.verses(column, style)
+        elif draw < 0.63:
             lines = rng.randint(2, 12) if rng.random() < 0.8 else 1
             if not setter.paragraph(column, style, text_stream(setter.corpus), lines):
                 break
@@ -112,11 +117,11 @@ def set_columns(setter: Typesetter, column: Column) -> None:
     rng = setter.rng
     if rng.random() < 0.5:
         setter.heading(column, level=1)
-    smallest = setter.sizes[0]
-    setter.size = rng.randint(smallest, max(smallest, min(setter.size, smallest + 5)))
     count = 2 if rng.random() < 0.85 else 3
     gutter = rng.uniform(0.025, 0.08) * setter.canvas.width
     width = (column.width - gutter * (count - 1)) / count
+    while setter.size > setter.sizes[0] and width < NARROWEST_COLUMN * SIZES[setter.size]:
+        setter.size -= 1
     budget, share = setter.budget, setter.budget // count
     drawn_rule = rng.random() < 0.25
     top = column.y
@@ -131,10 +136,13 @@ def set_columns(setter: Typesetter, column: Column) -> None:
 
 
 def text_stream(corpus: Corpus) -> Iterator[str]:
-    styles = ("sentences", "mixed", "numbers", "forms", "strings", "code", "markup", "echo")
-    return corpus.stream(corpus.rng.choices(styles, (70, 9, 4, 5, 3, 4, 2, 3))[0])
+    return corpus.stream(corpus.rng.choices(list(TEXT_STYLES), list(TEXT_STYLES.values()))[0])
 
 
+TEXT_STYLES = {
+    "sentences": 56, "few": 8, "variations": 6, "mixed": 9, "numbers": 4, "forms": 5, "strings": 3,
+    "code": 4, "markup": 2, "echo": 3,
+}  # fmt: skip
 SETTERS = {
     "line": set_line,
     "paragraph": set_paragraph,

@@ -68,9 +68,9 @@ class Typesetter:
         self.size = self.draw_size()
 
     def draw_size(self) -> int:
-        """Small sizes are as likely as large ones: the index is uniform and sizes grow by about a
-        tenth."""
-        return self.rng.choice(self.sizes)
+        """Sizes grow by about a tenth; small ones, which are misread, are somewhat more likely."""
+        size = self.rng.choice(self.sizes)
+        return min(size, self.rng.choice(self.sizes)) if self.rng.random() < 0.3 else size
 
     def style(self, *, size: int | None = None, font: int | None = None) -> Style:
         rng = self.rng
@@ -173,6 +173,21 @@ class Typesetter:
         if lines:
             box = enclosing([line.box for line in lines])
             self.page.blocks.append(Block(label, box, tuple(lines), markdown))
+
+    def verses(self, column: Column, style: Style) -> None:
+        """Lines of their own that begin alike: below each word stands one that fits as well."""
+        rng, word = self.rng, self.corpus.word
+        beginning = list(self.sentence_words(rng.randint(1, 4)))
+        lines: list[Line] = []
+        for _ in range(rng.randint(3, 10)):
+            words = [*beginning, *(word() for _ in range(rng.randint(0, 5)))]
+            if rng.random() < 0.3:
+                words[rng.randrange(len(words))] = word()
+            line = self.flow(column, style, iter(words), 1)
+            if not line:
+                break
+            lines += line
+        self.add_block("text", lines, (" ".join(line.text for line in lines),))
 
     # -- the other blocks
 

@@ -13,6 +13,7 @@ from training.corpus import Corpus
 from training.layout import set_page
 from training.page import Page
 from training.scoring import parse_tags
+from training.typesetting import Column, Typesetter
 from training.vocabulary import PageTokenizer
 
 KINDS = ["line", "paragraph", "table", "page", "columns"]
@@ -73,7 +74,59 @@ def test_an_echo_says_its_few_words_again_and_again() -> None:
     assert words[:3] == words[:1] * 3 or any(words[:n] == words[n : 2 * n] for n in (2, 3, 4))
 
 
-@pytest.mark.parametrize("style", ["markup", "mixed", "code"])
+def test_sentences_of_few_words_say_them_often() -> None:
+    words = [f"w{number}" for number in range(5000)]
+    stream = Corpus(dict.fromkeys(WORDS, words), random.Random(4)).stream("few")
+    letters = "".join(islice(stream, 400)).lower()
+    assert len({part for part in letters.split("w") if part}) < 150
+
+
+def test_variations_are_mostly_the_same() -> None:
+    words = [f"w{number}" for number in range(5000)]
+    stream = Corpus(dict.fromkeys(WORDS, words), random.Random(4)).stream("variations")
+    said = list(islice(stream, 400))
+    near = [word in said[max(0, place - 15) : place] for place, word in enumerate(said)]
+    assert 0.4 < np.mean(near) < 0.95
+
+
+def test_verses_begin_alike(box_atlas: Atlas) -> None:
+    ink, labels = np.zeros((480, 640), np.uint8), np.zeros((60, 160), np.uint8)
+    corpus = Corpus(WORDS, random.Random(2))
+    setter = Typesetter(Canvas(box_atlas, ink, labels), box_atlas, corpus, (11, 14), 600)
+    setter.verses(Column(10, 630, 10, 470), setter.style())
+    (block,) = setter.page.blocks
+    beginnings = [line.text.split()[0] for line in block.lines]
+    assert len(beginnings) >= 3
+    assert len(set(beginnings)) < len(beginnings)
+    assert block.markdown == (" ".join(line.text for line in block.lines),)
+
+
+def test_columns_are_set_in_small_and_in_large_type(box_atlas: Atlas) -> None:
+    heights = set()
+    for seed in range(40):
+        ink, labels = np.zeros((1752, 1240), np.uint8), np.zeros((219, 310), np.uint8)
+        corpus = Corpus(WORDS, random.Random(seed))
+        canvas = Canvas(box_atlas, ink, labels)
+        page = set_page(canvas, box_atlas, corpus, kind="columns", sizes=(11, 36), budget=2000)
+        heights |= {
+            block.lines[0].box[3] - block.lines[0].box[1]
+            for block in page.blocks
+            if block.label == "text"
+        }
+    # Of a type of 24 pixels and of one of 12, in the boxes' font.
+    assert min(heights) <= 11
+    assert max(heights) >= 22
+
+
+def test_few_answers_are_cut(box_atlas: Atlas, tokenizer: PageTokenizer) -> None:
+    for mode, side in (("small", 640), ("base", 1024)):
+        plan = BatchPlan(index=1, mode=mode, width=side, height=side)
+        arrays = BatchArrays.in_buffer(memoryview(bytearray(MAX_SLOT_BYTES)), plan)
+        PageFactory(box_atlas, WORDS, tokenizer).fill(plan, arrays, "0")
+        assert (arrays.spans[:, 1] == plan.recipe.max_tokens).mean() < 0.03
+
+
+@pytest.mark.parametrize("style", ["markup", "mixed", "code", "few", "variations"])
 def test_a_stream_never_yields_a_blank(style: str) -> None:
     words = list(islice(Corpus(WORDS, random.Random(3)).stream(style), 300))
     assert all(word and " " not in word for word in words)
