@@ -15,6 +15,8 @@ from training.typesetting import Column, Typesetter
 
 # Of columns side by side, in type sizes: some 25 letters a line.
 NARROWEST_COLUMN = 12
+# The share of paragraphs among the blocks of a page.
+TEXT_KINDS = 0.63
 
 
 def set_page(
@@ -75,15 +77,16 @@ def set_table(setter: Typesetter, column: Column) -> None:
 
 
 def set_flow(setter: Typesetter, column: Column) -> None:
-    """Fills the column with blocks of all kinds until room or budget ends."""
+    """Fills the column with text alone, or with blocks of all kinds, until room or budget ends."""
     rng = setter.rng
+    range_of_kinds = TEXT_KINDS if rng.random() < 0.35 else 1.0
     style = setter.style()
     gap = rng.uniform(0.2, 1.3)
     while setter.budget > 3 and setter.room(column, style) > 0:
-        draw = rng.random()
+        draw = rng.random() * range_of_kinds
         if draw < 0.03:
             setter.verses(column, style)
-        elif draw < 0.63:
+        elif draw < TEXT_KINDS:
             lines = rng.randint(2, 12) if rng.random() < 0.8 else 1
             if not setter.paragraph(column, style, text_stream(setter.corpus), lines):
                 break

@@ -101,6 +101,12 @@ def test_verses_begin_alike(box_atlas: Atlas) -> None:
     assert block.markdown == (" ".join(line.text for line in block.lines),)
 
 
+def test_some_pages_hold_text_alone(box_atlas: Atlas) -> None:
+    pages = [print_page(box_atlas, "page", seed)[0] for seed in range(60)]
+    are_plain = [{block.label for block in page.blocks} <= {"title", "text"} for page in pages]
+    assert 20 < sum(are_plain) < 50
+
+
 def test_columns_are_set_in_small_and_in_large_type(box_atlas: Atlas) -> None:
     heights = set()
     for seed in range(40):
