@@ -6,6 +6,7 @@ precision on a GPU, steps in place, and harms of a few pages done to those alone
 
 import math
 import random
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -106,13 +107,18 @@ def compress(y: Tensor) -> Tensor:
     blocks = blocks.transpose(2, 3).reshape(num_pages, -1, 64) - 0.5
     quality = uniform(25, 90, blocks, 1, 1)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
-    luminance = torch.tensor(JPEG_LUMINANCE, device=y.device, dtype=y.dtype)
-    steps = (luminance * scale).clamp(min=1) / 255
+    steps = (luminance_table(y.device).to(y.dtype) * scale).clamp(min=1) / 255
     coefficients = torch.round(blocks @ transform.T / steps) * steps
     blocks = (coefficients @ transform + 0.5).view(num_pages, height // 8, width // 8, 8, 8)
     blocks = blocks.clamp_(0, 1).transpose(2, 3).reshape(num_pages, height, width)
     y[:num_pages, 0, :height, :width] = blocks
     return y
+
+
+@lru_cache
+def luminance_table(device: torch.device) -> Tensor:
+    """Copied once: each copy waits for all that the device was told to do before."""
+    return torch.tensor(JPEG_LUMINANCE, device=device, dtype=torch.float32)
 
 
 def cosine_matrix(device: torch.device) -> Tensor:

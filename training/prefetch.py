@@ -16,6 +16,7 @@ from torch import Tensor
 from training.batches import BatchArrays, BatchPlan
 from training.loader import Loader
 from training.noise import is_in_box
+from training.step_clock import StepClock
 from training.views import Views, make_training_views
 from training.vocabulary import PAD_ID
 
@@ -110,6 +111,7 @@ class Prefetcher:
         self, loader: Loader, device: torch.device, dtype: torch.dtype, first_index: int
     ) -> None:
         self.loader, self.device, self.dtype = loader, device, dtype
+        self.clock = StepClock(torch.device("cpu"))
         self.ready: queue.Queue[tuple[Batch, torch.cuda.Event | None] | BaseException] = (
             queue.Queue(2)
         )
@@ -143,6 +145,7 @@ class Prefetcher:
                         return
                     batch = self._upload(index)
                     self.ready.put((batch, stream.record_event() if stream else None))
+                    self.clock.mark("wait")
         except BaseException as error:
             self.ready.put(error)
 
@@ -154,16 +157,19 @@ class Prefetcher:
         torch.cuda.set_device(self.device)
         for buffer in self.loader.buffers:
             page_lock(buffer)
-        stream = torch.cuda.Stream()
+        # First in turn: it has many small kernels, each of which would wait for a large one to end.
+        stream = torch.cuda.Stream(priority=-1)
         with torch.cuda.stream(stream):
             yield stream
 
     def _upload(self, index: int) -> Batch:
         with self.loader.batch(index) as (plan, arrays):
+            self.clock.mark("print")
             batch = upload(plan, arrays, self.device, self.dtype)
             if self.device.type == "cuda":
                 # The next batch is printed over this one as soon as the block is left.
                 torch.cuda.current_stream().synchronize()
+            self.clock.mark("views")
             return batch
 
 

@@ -24,6 +24,7 @@ from training.corpus import load_words
 from training.loader import NEVER, STAGE_DELAY, Loader
 from training.muon import Optimizer
 from training.prefetch import Prefetcher
+from training.step_clock import StepClock, Surprises
 from training.trainee import Trainee
 from training.vocabulary import PageTokenizer
 
@@ -61,6 +62,9 @@ class Trainer:
         self.elapsed = 0.0
         self.recent: dict[str, list[Tensor]] = defaultdict(list)
         self.start_losses: deque[Tensor] = deque(maxlen=20)
+        # Only the first process tells, and events cost a little.
+        self.clock = StepClock(process.device if process.is_first else torch.device("cpu"))
+        self.surprises = Surprises(process.device)
 
     @property
     def progress(self) -> float:
@@ -100,15 +104,22 @@ class Trainer:
 
     def train_batch(self) -> None:
         self.loader.corruption = LAST_CORRUPTION + (1 - LAST_CORRUPTION) * self.decay
+        self.clock.mark("rest")
         batch = self.prefetcher.next()
+        self.clock.mark("data")
         loss, figures = self.trainee(batch, self.map_weight)
+        self.clock.mark("forward")
         loss.backward()
+        self.clock.mark("backward")
+        gradients = self.reduce_gradients()
+        self.clock.mark("reduce")
         self.optimizer.step(
-            self.reduce_gradients(),
+            gradients,
             muon_rate=MUON_RATE * self.rate,
             adam_rate=ADAM_RATE * self.rate,
         )
         self.trainee.zero_grad(set_to_none=True)
+        self.clock.mark("optimizer")
         self.step += 1
         self.num_pages += batch.plan.num_pages * self.process.world_size
         if self.step % AVERAGE_EVERY == 0:
@@ -176,8 +187,18 @@ class Trainer:
             parts.append(
                 f"{mode} x{len(figures)} {loss:.4f} {accuracy:.4f} map {maps[0]:.3f} {maps[1]:.3f}"
             )
+        print(" | ".join([*parts, *self.time_report()]), flush=True)
         self.recent.clear()
-        print(" | ".join(parts), flush=True)
+
+    def time_report(self) -> list[str]:
+        """Milliseconds a step of this process, host/device, and of the thread beside it that makes
+        its batches."""
+        num_steps = max(1, sum(map(len, self.recent.values())))
+        return [
+            f"{num_steps} steps of ms " + self.clock.report(num_steps),
+            "batches " + self.prefetcher.clock.report(num_steps),
+            self.surprises.report(),
+        ]
 
     def save_state(self, path: Path) -> None:
         state = {
