@@ -38,6 +38,9 @@ AVERAGE_EVERY = 8
 START_LOSS, START_SHARE, VIEWS_SHARE = 0.5, 0.1, 0.22
 # The auxiliary loss is gone after this share of the time.
 MAP_SHARE = 0.75
+# Finished weights come without the auxiliary heads. Of new ones SAM gets a gradient twice as large
+# as that of the text, and of another direction, until they have learnt.
+NEW_HEADS_STEPS = 250
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Trainer:
         self.trainee = Trainee().to(process.device, self.dtype)
         self.optimizer = Optimizer(self.trainee, fused=process.device.type == "cuda")
         self.step = self.num_pages = 0
+        self.has_new_heads = options.init is not None
         self.elapsed = 0.0
         self.recent: dict[str, list[Tensor]] = defaultdict(list)
         self.start_losses: deque[Tensor] = deque(maxlen=20)
@@ -107,7 +111,8 @@ class Trainer:
         self.clock.mark("rest")
         batch = self.prefetcher.next()
         self.clock.mark("data")
-        loss, figures = self.trainee(batch, self.map_weight)
+        is_map_apart = self.has_new_heads and self.step < NEW_HEADS_STEPS
+        loss, figures = self.trainee(batch, self.map_weight, is_map_apart=is_map_apart)
         self.clock.mark("forward")
         loss.backward()
         self.clock.mark("backward")

@@ -41,9 +41,11 @@ class Trainee(nn.Module):
         patches = model.sam_model.encode_patches(pixels)
         return patches, model.encode_features(model.sam_model.compress(patches))
 
-    def forward(self, batch: Batch, map_weight: float) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, batch: Batch, map_weight: float, *, is_map_apart: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """The loss to go down, and cross entropy and accuracy of the text and the map's two losses
-        to look at."""
+        to look at. is_map_apart: only the map's own heads learn from its losses."""
         views, nano = batch.views, self.nano
         patches, tokens = self.encode(views.global_views)
         local = self.encode(views.local_views)[1] if views.local_views is not None else None
@@ -55,7 +57,10 @@ class Trainee(nn.Module):
         map_losses = torch.zeros(2, device=loss.device)
         if map_weight > 0 and local is None:
             count = max(1, int(MAPPED_PAGES * len(tokens)))
-            map_losses = self.character_map(patches[:count], tokens[:count], views.labels[:count])
+            mapped = patches[:count], tokens[:count]
+            if is_map_apart:
+                mapped = mapped[0].detach(), mapped[1].detach()
+            map_losses = self.character_map(*mapped, views.labels[:count])
             loss = loss + map_weight * map_losses.sum()
         return loss, torch.stack([text_loss.detach(), accuracy, *map_losses.detach()])
 

@@ -42,6 +42,27 @@ def test_a_few_steps_lower_the_loss(batch_arrays: tuple[BatchPlan, BatchArrays])
     assert losses[-1] < losses[0] - 0.5
 
 
+def test_new_heads_learn_without_a_say_in_what_the_network_learns(
+    batch_arrays: tuple[BatchPlan, BatchArrays],
+) -> None:
+    torch.manual_seed(0)
+    trainee = Trainee()
+    batch = upload(*batch_arrays, torch.device("cpu"), torch.float32)
+
+    def gradients(map_weight: float) -> dict[str, torch.Tensor | None]:
+        trainee.zero_grad()
+        trainee(batch, map_weight, is_map_apart=True)[0].backward()
+        return {name: value.grad for name, value in trainee.named_parameters()}
+
+    alone, beside = gradients(0.0), gradients(0.5)
+    for name, gradient in beside.items():
+        if name.startswith("character_map"):
+            assert gradient is not None
+            assert gradient.any()
+        elif gradient is not None:
+            assert torch.allclose(gradient, alone[name], atol=1e-6)
+
+
 def test_the_shipped_weights_have_the_published_names() -> None:
     index = json.loads((NANO / "model.safetensors.index.json").read_text())
     assert set(index["weight_map"]) == set(to_published(Nano(load_config()).state_dict()))
