@@ -17,7 +17,7 @@ from training.layout import set_page
 from training.noise import corrupt
 from training.page import Page
 from training.slips import Script, slip
-from training.vocabulary import EOS_ID, PAD_ID, PageTokenizer
+from training.vocabulary import EOS_ID, PAD_ID, VOCABULARY_SIZE, PageTokenizer
 
 START_SIZE = 320
 SIDE_MULTIPLE = 8
@@ -211,6 +211,8 @@ class PageFactory:
 
     def __init__(self, atlas: Atlas, words: dict[str, list[str]], tokenizer: PageTokenizer) -> None:
         self.atlas, self.words, self.tokenizer = atlas, words, tokenizer
+        self.begins_word = np.zeros(VOCABULARY_SIZE, bool)
+        self.begins_word[list(tokenizer.blank_ids)] = True
         load_blitter()
 
     def fill(
@@ -224,7 +226,9 @@ class PageFactory:
             page, arrays.warp[index] = warp_page(page, rng)
             self.write_answer(page, index, arrays, rng)
         noise = np.random.default_rng(rng.getrandbits(64))
-        arrays.written[:] = corrupt(arrays.written, arrays.spans, corruption, noise)
+        arrays.written[:] = corrupt(
+            arrays.written, arrays.spans, corruption, noise, self.begins_word
+        )
 
     def print_page(
         self, plan: BatchPlan, ink: np.ndarray, labels: np.ndarray, corpus: Corpus

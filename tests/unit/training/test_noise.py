@@ -3,9 +3,10 @@
 import numpy as np
 
 from training.noise import DET_END_ID, DET_ID, corrupt, corrupt_boxes, is_in_box
-from training.vocabulary import SPECIAL_TOKENS
+from training.vocabulary import SPECIAL_TOKENS, VOCABULARY_SIZE
 
 TEXT, NUMBER = 100, 200
+WITHIN_WORDS = np.zeros(VOCABULARY_SIZE, bool)
 
 
 def spans_of(ids: np.ndarray, start: int = 0) -> np.ndarray:
@@ -38,7 +39,7 @@ def test_pages_without_boxes_keep_theirs() -> None:
 
 def test_wrong_tokens_are_of_the_answer_or_of_the_vocabulary_and_never_tags() -> None:
     ids = np.array([[7, 7, *range(TEXT, TEXT + 40), 8]] * 300, np.int16)
-    corrupted = corrupt(ids, spans_of(ids, 2), 1.0, np.random.default_rng(0))
+    corrupted = corrupt(ids, spans_of(ids, 2), 1.0, np.random.default_rng(0), WITHIN_WORDS)
     wrong = corrupted[corrupted != ids]
     assert 0.03 < len(wrong) / ids.size < 0.07
     assert wrong.min() >= len(SPECIAL_TOKENS)
@@ -46,6 +47,17 @@ def test_wrong_tokens_are_of_the_answer_or_of_the_vocabulary_and_never_tags() ->
     assert np.array_equal(corrupted[:, :2], ids[:, :2])
 
 
+def test_no_word_of_the_same_answer_takes_the_place_of_another() -> None:
+    ids = np.array([list(range(TEXT, TEXT + 40))] * 300, np.int16)
+    begins_word = np.zeros(VOCABULARY_SIZE, bool)
+    begins_word[TEXT : TEXT + 40 : 2] = True
+    corrupted = corrupt(ids, spans_of(ids), 1.0, np.random.default_rng(0), begins_word)
+    is_native = (corrupted != ids) & (corrupted >= TEXT) & (corrupted < TEXT + 40)
+    # Some are drawn from the vocabulary by chance.
+    assert is_native[:, 1::2].mean() > 5 * is_native[:, ::2].mean()
+
+
 def test_without_corruption_nothing_is_changed() -> None:
     ids = np.array([[TEXT, DET_ID, *range(NUMBER, NUMBER + 60), DET_END_ID]] * 20, np.int16)
-    assert np.array_equal(corrupt(ids, spans_of(ids), 0.0, np.random.default_rng(0)), ids)
+    rng = np.random.default_rng(0)
+    assert np.array_equal(corrupt(ids, spans_of(ids), 0.0, rng, WITHIN_WORDS), ids)

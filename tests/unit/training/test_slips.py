@@ -170,7 +170,7 @@ def test_some_pages_slip_and_others_do_not(tokenizer: PageTokenizer) -> None:
     script = script_of(tokenizer, text)
     results = [slip(script.ids, script.ids, script, random.Random(seed)) for seed in range(100)]
     num_changed = sum(written != script.ids for written, _ in results)
-    assert 40 < num_changed < 75
+    assert 55 < num_changed < 85
     for written, wanted in results:
         assert len(written) == len(wanted)
         assert written[-1] == wanted[-1] == EOS_ID
