@@ -218,13 +218,14 @@ class PageFactory:
     def fill(
         self, plan: BatchPlan, arrays: BatchArrays, seed: str, *, corruption: float = 1.0
     ) -> None:
-        """corruption: how much of the usual shares of what was written is wrong (noise.py)."""
+        """corruption: how much of the usual shares of what was written is wrong (noise.py), and of
+        pages slips (slips.py)."""
         rng = random.Random(f"{seed} {plan.index}")
         corpus = Corpus(self.words, rng)
         for index in range(plan.num_pages):
             page = self.print_page(plan, arrays.ink[index], arrays.labels[index], corpus)
             page, arrays.warp[index] = warp_page(page, rng)
-            self.write_answer(page, index, arrays, rng)
+            self.write_answer(page, index, arrays, rng, corruption)
         noise = np.random.default_rng(rng.getrandbits(64))
         arrays.written[:] = corrupt(
             arrays.written, arrays.spans, corruption, noise, self.begins_word
@@ -246,12 +247,17 @@ class PageFactory:
             canvas, self.atlas, corpus, kind=kind, sizes=(smallest, largest), budget=budget
         )
 
-    def write_answer(self, page: Page, index: int, arrays: BatchArrays, rng: random.Random) -> None:
+    def write_answer(
+        self, page: Page, index: int, arrays: BatchArrays, rng: random.Random, corruption: float
+    ) -> None:
         prompt, answer = draw_task(page, rng)
         prompt_ids, right = self.tokenizer.encode(prompt), self.encode_answer(answer)
         drifted = drift_boxes(answer, rng, self.is_as_long)
         written = right if drifted == answer else self.encode_answer(drifted)
-        written, right = slip(written, right, self.script(right, page), rng)
+        script = self.script(right, page)
+        # Of its own, so that the pages that follow do not depend on how much is corrupted by now.
+        slips = random.Random(rng.getrandbits(64))
+        written, right = slip(written, right, script, slips, corruption=corruption)
         for row, ids in ((arrays.written[index], written), (arrays.ids[index], right)):
             ids = [*prompt_ids, *ids][: len(row)]
             row[:] = PAD_ID

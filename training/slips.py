@@ -87,11 +87,17 @@ class Script:
 
 
 def slip(
-    written: list[int], right: list[int], script: Script, rng: random.Random
+    written: list[int],
+    right: list[int],
+    script: Script,
+    rng: random.Random,
+    *,
+    corruption: float = 1.0,
 ) -> tuple[list[int], list[int]]:
     """What may have been written, and at each of its tokens what should have been (PAD_ID: that is
-    open). written and right are as long, token by token; they differ where boxes drift."""
-    if rng.random() > SLIPPING_SHARE:
+    open). written and right are as long, token by token; they differ where boxes drift. corruption:
+    how much of the usual share of pages slips."""
+    if rng.random() >= SLIPPING_SHARE * corruption:
         return written, right
     new_written: list[int] = []
     new_right: list[int] = []

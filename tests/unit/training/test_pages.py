@@ -26,10 +26,10 @@ def print_page(atlas: Atlas, kind: str, seed: int) -> tuple[Page, np.ndarray]:
     return set_page(canvas, atlas, corpus, kind=kind, sizes=(11, 30), budget=600), ink
 
 
-def fill(atlas: Atlas, tokenizer: PageTokenizer, seed: str) -> BatchArrays:
+def fill(atlas: Atlas, tokenizer: PageTokenizer, seed: str, corruption: float = 1.0) -> BatchArrays:
     plan = BatchPlan(index=7, mode="base", width=300, height=420)
     arrays = BatchArrays.in_buffer(memoryview(bytearray(MAX_SLOT_BYTES)), plan)
-    PageFactory(atlas, WORDS, tokenizer).fill(plan, arrays, seed)
+    PageFactory(atlas, WORDS, tokenizer).fill(plan, arrays, seed, corruption=corruption)
     return arrays
 
 
@@ -38,6 +38,14 @@ def test_a_batch_is_the_same_from_the_same_seed(box_atlas: Atlas, tokenizer: Pag
     assert np.array_equal(first.ink, again.ink)
     assert np.array_equal(first.ids, again.ids)
     assert not np.array_equal(first.ids, other.ids)
+
+
+def test_pages_are_the_same_however_much_of_what_was_written_is_wrong(
+    box_atlas: Atlas, tokenizer: PageTokenizer
+) -> None:
+    right, wrong = (fill(box_atlas, tokenizer, "1", corruption) for corruption in (0.0, 1.0))
+    assert np.array_equal(right.ink, wrong.ink)
+    assert not np.array_equal(right.written, wrong.written)
 
 
 def test_a_plan_is_the_same_from_the_same_seed() -> None:

@@ -165,6 +165,13 @@ def test_words_again_and_words_left_out_are_whole_words(tokenizer: PageTokenizer
             assert script.ids[out.at + out.num_omitted] in script.blanks
 
 
+def test_without_corruption_no_page_slips(tokenizer: PageTokenizer) -> None:
+    script = script_of(tokenizer, TEXT * 9)
+    for seed in range(50):
+        drawn = slip(script.ids, script.ids, script, random.Random(seed), corruption=0.0)
+        assert drawn == (script.ids, script.ids)
+
+
 def test_some_pages_slip_and_others_do_not(tokenizer: PageTokenizer) -> None:
     text = "\n".join(f"{word} " * 3 + "gently walked the man" for word in TEXT.split() * 4)
     script = script_of(tokenizer, text)
