@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from folio.db.pages import finished_values
@@ -11,15 +13,14 @@ from folio.db.tables import PageRow, TaskRow
 
 
 async def add_ended(session: AsyncSession, tasks: Sequence[EndedTask]) -> None:
-    """Within the caller's transaction."""
-    session.add_all(map(_task_row, tasks))
-    await session.flush()  # the pages refer to them
-    session.add_all(map(_page_row, tasks))
+    """Within the caller's transaction. As plain rows: nobody looks at them as objects."""
+    await session.execute(insert(TaskRow), list(map(_task_values, tasks)))
+    await session.execute(insert(PageRow), list(map(_page_values, tasks)))
 
 
-def _task_row(task: EndedTask) -> TaskRow:
+def _task_values(task: EndedTask) -> dict[str, Any]:
     error, page = task.error, task.page
-    return TaskRow(
+    return dict(
         **asdict(task.new),
         status=task.status,
         enqueued_at=task.new.queued_at,
@@ -36,8 +37,8 @@ def _task_row(task: EndedTask) -> TaskRow:
     )
 
 
-def _page_row(task: EndedTask) -> PageRow:
+def _page_values(task: EndedTask) -> dict[str, Any]:
     task_id = task.new.id
     if task.page is None:
-        return PageRow(task_id=task_id, page_number=1, status=PageStatus.PENDING)
-    return PageRow(task_id=task_id, page_number=1, num_claims=1, **finished_values(task.page))
+        return {"task_id": task_id, "page_number": 1, "status": PageStatus.PENDING}
+    return {"task_id": task_id, "page_number": 1, "num_claims": 1, **finished_values(task.page)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from folio.config import EngineSettings
 from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
-from folio.engine.planning import Plan, uses_tower_graphs
+from folio.engine.planning import Plan, uses_step_graphs, uses_tower_graphs
 from folio.engine.preparation import Preparation, Say, prepare
 from folio.logging import logs_json
 from folio.model.vllm_version import second_runner_takes_processors
@@ -108,7 +108,7 @@ def step_sizes_in_graphs(settings: EngineSettings, plan: Plan) -> list[int] | No
     In a step in which pages come in, the host launches the decoder's kernels one by one for 30 ms.
     With four pages and more the card takes longer than that, so those are left alone.
     """
-    if settings.enforce_eager or not uses_tower_graphs(settings, plan.memory.total):
+    if not uses_step_graphs(settings, plan.memory.total):
         return None
     few = [1, 2, 4, *range(8, 257, 8), *range(320, 513, 64), 640, 768, 896]
     of_pages = [*range(1024, 4608, 256), *range(4608, 8193, 512)]

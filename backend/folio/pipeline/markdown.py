@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from folio.pipeline.escaping import escape_line, escape_markdown
 from folio.pipeline.grounding import FIGURE_LABELS, TITLE_LABELS
@@ -28,6 +29,8 @@ def to_markdown(
     `figure_links` says where each figure's picture lies; a figure without one leaves no trace
     but its text.
     """
+    if not figure_links:
+        return _join(blocks, _render_unlinked)
     return _join(blocks, lambda block: _render_markdown(block, figure_links))
 
 
@@ -55,6 +58,16 @@ def _join(blocks: Iterable[Block], render: Callable[[Block], str]) -> str:
     return page
 
 
+# A page's blocks are rendered for the page, for its record and for the answer, one after the other.
+_of_some_pages = lru_cache(maxsize=256)
+
+
+@_of_some_pages
+def _render_unlinked(block: Block) -> str:
+    return _render_markdown(block, _NO_LINKS)
+
+
+@_of_some_pages
 def _render_text(block: Block) -> str:
     text = _clean(block)
     if block.is_verbatim:

@@ -10,10 +10,19 @@ from folio.config import EngineSettings
 from folio.engine.machine import Machine
 from folio.engine.planning.cpu import plan_cpu
 from folio.engine.planning.draft import begin_draft
-from folio.engine.planning.gpu import plan_gpu, uses_tower_graphs
+from folio.engine.planning.gpu import plan_gpu, uses_step_graphs, uses_tower_graphs
 from folio.engine.planning.plan import SET, Choice, Memory, Plan, as_gb
 
-__all__ = ["SET", "Choice", "Memory", "Plan", "as_gb", "make_plan", "uses_tower_graphs"]
+__all__ = [
+    "SET",
+    "Choice",
+    "Memory",
+    "Plan",
+    "as_gb",
+    "make_plan",
+    "uses_step_graphs",
+    "uses_tower_graphs",
+]
 
 
 def make_plan(settings: EngineSettings, model: ModelDescription, machine: Machine) -> Plan:
