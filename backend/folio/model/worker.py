@@ -73,7 +73,8 @@ def later_step(first: SchedulerOutput, number: int) -> SchedulerOutput:
 
 
 class WindowOutput(AsyncModelRunnerOutput):
-    """The outputs of a window's steps as one: a list of tokens for each request."""
+    """The outputs of a window's steps as one: a list of tokens for each request. Of probabilities,
+    for which Folio never asks, there are the first step's."""
 
     def __init__(self, outputs: Sequence[ModelRunnerOutput | AsyncModelRunnerOutput]) -> None:
         self._outputs = outputs
