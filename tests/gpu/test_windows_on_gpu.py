@@ -2,6 +2,7 @@
 
 import pytest
 
+from folio.engine.vllm_arguments import SECOND_RUNNER
 from folio.model.windows import DECODE_WINDOW
 from folio.preprocessing.resolution import Mode
 from tests.integration.model.checkpoints import published_config, write_config
@@ -27,7 +28,7 @@ def pages(tmp_path_factory):
 
 
 def read_one_by_one(pages, num_steps, folder):
-    """With vLLM's engine as the service sets it up. Alone, since a batch's size changes rounding."""
+    """By vLLM's engine as the service sets it up. Alone: a batch's size changes rounding."""
     write_config(folder, published_config())
     arguments = {
         "dtype": "bfloat16",
@@ -51,7 +52,8 @@ def read_one_by_one(pages, num_steps, folder):
     return [run.token_ids for run in run_engine(job, folder)[len(pages) :]]
 
 
-def test_a_page_reads_the_same_in_windows(pages, tmp_path_factory):
+def test_a_page_reads_the_same_in_windows(pages, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv(SECOND_RUNNER, "1")
     step_by_step = read_one_by_one(pages, 1, tmp_path_factory.mktemp("steps"))
     in_windows = read_one_by_one(pages, 8, tmp_path_factory.mktemp("windows"))
     assert in_windows == step_by_step
