@@ -106,7 +106,7 @@ def step_sizes_in_graphs(settings: EngineSettings, plan: Plan) -> list[int] | No
     """Tokens of the steps that are launched as CUDA graphs; None: vLLM's choice, 512 at most.
 
     In a step in which pages come in, the host launches the decoder's kernels one by one for 30 ms.
-    With four pages and more the card takes longer than that, so those are left alone.
+    With nine pages and more the card takes far longer than that, so those are left alone.
     """
     if not uses_step_graphs(settings, plan.memory.total):
         return None

@@ -51,6 +51,7 @@ class PageScheduler(AsyncScheduler):
             and not output.scheduled_encoder_inputs
             and max(output.scheduled_cached_reqs.num_computed_tokens) + self._window
             < self.max_model_len
+            and not any(self.requests[request_id].is_prefill_chunk for request_id in tokens)
         )
 
     def _lengthen(self, output: SchedulerOutput) -> None:

@@ -136,3 +136,17 @@ def test_the_tokens_of_a_window_come_back_as_one_list() -> None:
     window = WindowOutput([Later(steps[0]), steps[1], Later(steps[2])]).get_output()
     assert window.req_ids == ["a", "b"]
     assert window.sampled_token_ids == [[1, 2, 3], [10, 20, 30]]
+
+
+def test_a_prompt_that_is_read_token_by_token_is_no_writing() -> None:
+    scheduler = make_scheduler()
+    pages = Pages(scheduler)
+    pages.add("a", 100)
+    pages.step()
+    scheduler.scheduler_config.long_prefill_token_threshold = 1
+    pages.add("b", 30, num_prompt=41)
+    plans = [pages.step() for _ in range(40)]
+    assert all(plan.num_scheduled_tokens["b"] == 1 for plan in plans)
+    assert {window_of(plan) for plan in plans} == {1}
+    pages.run()
+    assert pages.written == {"a": list(range(1, 101)), "b": list(range(1, 31))}
