@@ -6,7 +6,7 @@ import pytest
 
 from folio.preprocessing.resolution import Mode, resolve
 from tests.integration.model.checkpoints import published_config, write_config
-from tests.integration.model.engine_runs import Job, Page, run_engine
+from tests.integration.model.engine_runs import FULL_SIZE, Job, Page, run_engine
 from tests.integration.model.pictures import write_pictures
 
 pytestmark = pytest.mark.gpu
@@ -26,15 +26,7 @@ def runs(tmp_path_factory):
     write_config(model, published_config())
     paths = write_pictures(model, [size for _, size, _ in KINDS])
     pages = [Page(path, mode, rule) for path, (mode, _, rule) in zip(paths, KINDS, strict=True)]
-    arguments = {
-        "dtype": "bfloat16",
-        "load_format": "dummy",
-        "enforce_eager": False,
-        "max_model_len": 8192,
-        "max_num_batched_tokens": 8192,
-        "gpu_memory_utilization": 0.5,
-    }
-    job = Job(model=str(model), pages=pages, max_tokens=MAX_TOKENS, engine_args=arguments)
+    job = Job(model=str(model), pages=pages, max_tokens=MAX_TOKENS, engine_args=FULL_SIZE)
     return run_engine(job, tmp_path_factory.mktemp("runs"))
 
 

@@ -6,7 +6,7 @@ from folio.engine.vllm_arguments import SECOND_RUNNER
 from folio.model.windows import DECODE_WINDOW
 from folio.preprocessing.resolution import Mode
 from tests.integration.model.checkpoints import published_config, write_config
-from tests.integration.model.engine_runs import Job, Page, run_engine
+from tests.integration.model.engine_runs import FULL_SIZE, Job, Page, run_engine
 from tests.integration.model.pictures import write_pictures
 
 pytestmark = pytest.mark.gpu
@@ -30,13 +30,7 @@ def pages(tmp_path_factory):
 def read_one_by_one(pages, num_steps, folder):
     """By vLLM's engine as the service sets it up. Alone: a batch's size changes rounding."""
     write_config(folder, published_config())
-    arguments = {
-        "dtype": "bfloat16",
-        "load_format": "dummy",
-        "enforce_eager": False,
-        "max_model_len": 8192,
-        "max_num_batched_tokens": 8192,
-        "gpu_memory_utilization": 0.5,
+    arguments = FULL_SIZE | {
         "async_scheduling": True,
         "scheduler_cls": "folio.model.scheduling.PageScheduler",
         "worker_cls": "folio.model.worker.PageWorker",

@@ -8,7 +8,7 @@ scheduler takes as it takes those of speculative decoding.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
@@ -17,18 +17,6 @@ from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
 from vllm.v1.worker.gpu_worker import Worker
 
 from folio.model.windows import window_of
-
-# What a step says beside the requests that go on, and what it is where there is nothing to say.
-_NOTHING_NEW: dict[str, Any] = {
-    "scheduled_new_reqs": [],
-    "scheduled_encoder_inputs": {},
-    "finished_req_ids": set(),
-    "free_encoder_mm_hashes": [],
-    "preempted_req_ids": None,
-    "new_block_ids_to_zero": None,
-    "kv_cache_block_copies": None,
-}
-_KNOWN_FIELDS = {field.name for field in fields(SchedulerOutput)}
 
 
 class PageWorker(Worker):
@@ -47,11 +35,10 @@ class PageWorker(Worker):
     ) -> ModelRunnerOutput | AsyncModelRunnerOutput:
         step, self._step = self._step, None
         output = super().sample_tokens(grammar_output)
-        num_steps = 1 if step is None else window_of(step)
-        if step is None or num_steps == 1:
+        if step is None or window_of(step) == 1:
             return output
         outputs = [output]
-        for number in range(1, num_steps):
+        for number in range(1, window_of(step)):
             super().execute_model(later_step(step, number))
             outputs.append(super().sample_tokens(None))
         return WindowOutput(outputs)
@@ -68,8 +55,18 @@ def later_step(first: SchedulerOutput, number: int) -> SchedulerOutput:
         num_computed_tokens=[n + number for n in requests.num_computed_tokens],
         num_output_tokens=[n + number for n in requests.num_output_tokens],
     )
-    nothing_new = {name: _NOTHING_NEW[name] for name in _NOTHING_NEW.keys() & _KNOWN_FIELDS}
-    return replace(first, scheduled_cached_reqs=going_on, **nothing_new)
+    return replace(
+        first,
+        scheduled_cached_reqs=going_on,
+        # What the first step has done already.
+        scheduled_new_reqs=[],
+        scheduled_encoder_inputs={},
+        finished_req_ids=set(),
+        free_encoder_mm_hashes=[],
+        preempted_req_ids=None,
+        new_block_ids_to_zero=None,
+        kv_cache_block_copies=None,
+    )
 
 
 class WindowOutput(AsyncModelRunnerOutput):

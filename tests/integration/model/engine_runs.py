@@ -25,6 +25,15 @@ ENVIRONMENT = {
 }
 # vLLM compiles some functions all the same, as its source reads one for logprobs.
 WITHOUT_GPU = {"TORCH_COMPILE_DISABLE": "1"}
+# Engine arguments for the published configuration with random weights, on a GPU.
+FULL_SIZE = {
+    "dtype": "bfloat16",
+    "load_format": "dummy",
+    "enforce_eager": False,
+    "max_model_len": 8192,
+    "max_num_batched_tokens": 8192,
+    "gpu_memory_utilization": 0.5,
+}
 PROMPT = "<image>\nFree OCR."
 MAX_MODEL_LEN = 2048
 REPOSITORY = Path(__file__).parents[3]

@@ -53,7 +53,7 @@ def make_scheduler(num_steps: int = NUM_STEPS, num_blocks: int = 1000) -> PageSc
 class Pages:
     """Runs a scheduler as vLLM's engine core does, each step planned while the one before runs.
 
-    The n-th token of a request is n; `ends` says which one ends it.
+    The n-th token of a request is n.
     """
 
     def __init__(self, scheduler: PageScheduler) -> None:
@@ -65,6 +65,7 @@ class Pages:
         self._next_token: dict[str, int] = {}
 
     def add(self, name: str, max_tokens: int, end: int | None = None, num_prompt: int = 40) -> None:
+        """end: the token that ends it."""
         params = SamplingParams(max_tokens=max_tokens)
         params.update_from_generation_config({}, end)
         prompt = (PROMPT * 20)[:num_prompt]
