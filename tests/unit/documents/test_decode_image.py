@@ -1,16 +1,13 @@
 """Image files as users have them, good and bad, into upright RGB pixels."""
 
-import io
 import random
 import struct
 import zlib
 
 import numpy as np
-import pillow_heif
 import pytest
-import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageCms
 
 from folio.documents import FileType, ImageLimits, decode_image
 from folio.errors import (
@@ -21,42 +18,17 @@ from folio.errors import (
     UnsupportedMediaTypeError,
     UploadTooLargeError,
 )
-
-Pixels = NDArray[np.uint8]
-
-# Big areas of clear colours, so that a lossy file still tells them: red top left, blue right.
-WIDTH, HEIGHT = 64, 40
-RED, BLUE, WHITE = (220, 20, 20), (20, 20, 220), (255, 255, 255)
-CORNERS = {"top left": RED, "top right": BLUE, "bottom left": WHITE, "bottom right": WHITE}
-
-
-def picture() -> Image.Image:
-    image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
-    image.paste(RED, (0, 0, WIDTH // 2, HEIGHT // 2))
-    image.paste(BLUE, (WIDTH // 2, 0, WIDTH, HEIGHT // 2))
-    return image
-
-
-def encode(image: Image.Image, file_format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    if file_format == "HEIF":
-        pillow_heif.from_pillow(image).save(file, **options)
-    else:
-        image.save(file, file_format, **options)  # type: ignore[arg-type]
-    return file.getvalue()
-
-
-def corners(pixels: Pixels) -> dict[str, tuple[int, int, int]]:
-    """The colour in the middle of each quarter, rounded to the picture's colours."""
-    height, width = pixels.shape[:2]
-    found = {}
-    for vertical, y in (("top", height // 4), ("bottom", 3 * height // 4)):
-        for horizontal, x in (("left", width // 4), ("right", 3 * width // 4)):
-            color = pixels[y, x].astype(int)
-            nearest = min((RED, BLUE, WHITE), key=lambda known: np.abs(known - color).sum())
-            assert np.abs(nearest - color).max() < 40, f"{color} is none of the picture's colours"
-            found[f"{vertical} {horizontal}"] = nearest
-    return found
+from tests.unit.documents.image_files import (
+    BLUE,
+    CORNERS,
+    HEIGHT,
+    RED,
+    WIDTH,
+    Pixels,
+    corners,
+    encode,
+    picture,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,38 +47,6 @@ def test_lossless_pixels_are_exact(file_format: str) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (600, 31, 3), dtype=np.uint8)
     decoded = decode_image(encode(Image.fromarray(noise), file_format))
     np.testing.assert_array_equal(decoded.pixels, noise)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}, {"quality": 20}],
-    ids=str,
-)
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_jpeg_pixels_are_those_of_the_reference_decoder(
-    mode: str, options: dict[str, object]
-) -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (75, 101, 3), dtype=np.uint8)
-    data = encode(Image.fromarray(noise).convert(mode), "JPEG", **options)
-    reference = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    decoded = decode_image(data).pixels
-    np.testing.assert_array_equal(decoded, reference)
-    assert decoded.flags.writeable
-
-
-def test_a_jpeg_that_is_not_quite_right_is_read_as_pillow_reads_it() -> None:
-    data = encode(picture(), "JPEG")
-    scan = data.index(b"\xff\xda")
-    with_stray_bytes = data[:scan] + b"\x00\x00\x00" + data[scan:]
-    with pytest.raises(ValueError, match="extraneous"):
-        simplejpeg.decode_jpeg(with_stray_bytes, strict=True)
-    assert corners(decode_image(with_stray_bytes).pixels) == CORNERS
-
-
-def test_a_jpeg_whose_size_is_in_doubt_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simplejpeg, "decode_jpeg_header", lambda *_, **__: (9, 9, "YCbCr", "420"))
-    monkeypatch.delattr(simplejpeg, "decode_jpeg")
-    assert corners(decode_image(encode(picture(), "JPEG")).pixels) == CORNERS
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -142,18 +82,6 @@ def test_an_unknown_orientation_counts_as_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 77
     assert corners(decode_image(encode(picture(), "PNG", exif=exif)).pixels) == CORNERS
-
-
-def test_cmyk_as_adobe_writes_it_has_its_colours() -> None:
-    assert corners(decode_image(encode(picture().convert("CMYK"), "JPEG")).pixels) == CORNERS
-
-
-def test_cmyk_without_adobes_marker_has_its_colours() -> None:
-    inverted = encode(ImageChops.invert(picture().convert("CMYK")), "JPEG")
-    start = inverted.index(b"\xff\xee")
-    length = struct.unpack(">H", inverted[start + 2 : start + 4])[0]
-    plain = inverted[:start] + inverted[start + 2 + length :]
-    assert corners(decode_image(plain).pixels) == CORNERS
 
 
 def test_cmyk_tiff_has_its_colours() -> None:
@@ -345,14 +273,6 @@ def test_the_message_says_that_a_cut_file_was_cut(file_format: str) -> None:
 def test_a_file_that_is_only_its_first_bytes_is_corrupt(file_format: str) -> None:
     with pytest.raises(CorruptImageError):
         decode_image(noise_file(file_format)[:24])
-
-
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_progressive_jpeg_cut_short_is_corrupt(share: float) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
-    data = encode(Image.fromarray(noise), "JPEG", progressive=True)
-    with pytest.raises(CorruptImageError, match="ends before its image does"):
-        decode_image(data[: int(len(data) * share)])
 
 
 def blank_png(width: int, height: int) -> bytes:
