@@ -52,6 +52,8 @@ STAGE_MODES = {
     "all": {"small": 0.22, "tiny": 0.03, "base": 0.32, "large": 0.03, "gundam": 0.4},
 }
 MAX_SLOT_BYTES = 80_000_000
+# Of the words on the pages, those that no list has (novel_words.py).
+NOVEL_SHARE = 0.45
 
 PageSize = Callable[[random.Random], tuple[int, int]]
 
@@ -221,7 +223,7 @@ class PageFactory:
         """corruption: how much of the usual shares of what was written is wrong (noise.py), and of
         pages slips (slips.py)."""
         rng = random.Random(f"{seed} {plan.index}")
-        corpus = Corpus(self.words, rng)
+        corpus = Corpus(self.words, rng, novel_share=NOVEL_SHARE)
         for index in range(plan.num_pages):
             page = self.print_page(plan, arrays.ink[index], arrays.labels[index], corpus)
             page, arrays.warp[index] = warp_page(page, rng)

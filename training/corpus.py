@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from training.charset import is_printable
+from training.novel_words import make_novel
 from training.splits import is_held_out_word
 
 WORD_LISTS = {"en": "american-english", "de": "ngerman", "fr": "french", "es": "spanish"}
@@ -89,6 +90,8 @@ HOSTILE = (
     "->",
 )
 SENTENCE_ENDS = (".",) * 15 + ("?", "?", "!", ":", "…")
+# Of the share of novel words: a slip in a word that one knows by heart.
+NOVEL_FREQUENT = 0.25
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation
 CURLY_QUOTES = {"en": "“”", "de": "„“", "fr": "«»", "es": "«»"}
 
@@ -110,11 +113,15 @@ def load_words(directory: Path, *, held_out: bool) -> dict[str, list[str]]:
 
 
 class Corpus:
-    """Draws text from one random generator. Knows nothing of fonts or pages."""
+    """Draws text from one random generator. Knows nothing of fonts or pages. novel_share: of the
+    words drawn from the lists, those that become words of no list."""
 
-    def __init__(self, words: dict[str, list[str]], rng: random.Random) -> None:
+    def __init__(
+        self, words: dict[str, list[str]], rng: random.Random, *, novel_share: float = 0.0
+    ) -> None:
         self.words = words
         self.rng = rng
+        self.novel_share = novel_share
         self.language = "en"
         self.is_typographic = False
 
@@ -125,11 +132,23 @@ class Corpus:
         self.is_typographic = rng.random() < 0.35
 
     def word(self) -> str:
-        return self.rng.choice(self.words[self.language])
+        return self._draw_word(self.language)
+
+    def _draw_word(self, language: str) -> str:
+        word = self.rng.choice(self.words[language])
+        return self._vary(word, language, self.novel_share)
+
+    def _vary(self, word: str, language: str, share: float) -> str:
+        """One word in so many becomes one of no list, and never one that is held out."""
+        if not share or self.rng.random() >= share:
+            return word
+        other = self.rng.choice(self.words[language])
+        novel = make_novel(word, other, self.rng, max_length=MAX_WORD_LENGTH)
+        return word if is_held_out_word(novel) else novel
 
     def plain_word(self) -> str:
         """A lower-case ASCII word, for addresses and identifiers."""
-        word = self.rng.choice(self.words["en"]).lower().replace("'", "")
+        word = self._draw_word("en").lower().replace("'", "")
         return word if word.isascii() else "data"
 
     def name(self, *, max_words: int = 3) -> str:
@@ -293,7 +312,8 @@ class Corpus:
         rng = self.rng
         draw = rng.random()
         if draw < 0.35:
-            return rng.choice(FREQUENT_WORDS[self.language])
+            word = rng.choice(FREQUENT_WORDS[self.language])
+            return self._vary(word, self.language, NOVEL_FREQUENT * self.novel_share)
         if draw < 0.93:
             return self.word()
         if draw < 0.965:

@@ -16,7 +16,7 @@ from training.typesetting import Column, Typesetter
 # Of columns side by side, in type sizes: some 25 letters a line.
 NARROWEST_COLUMN = 12
 # The share of paragraphs among the blocks of a page.
-TEXT_KINDS = 0.63
+TEXT_KINDS = 0.59
 
 
 def set_page(
@@ -90,11 +90,11 @@ def set_flow(setter: Typesetter, column: Column) -> None:
             lines = rng.randint(2, 12) if rng.random() < 0.8 else 1
             if not setter.paragraph(column, style, text_stream(setter.corpus), lines):
                 break
-        elif draw < 0.74:
+        elif draw < 0.7:
             setter.heading(column, level=2)
-        elif draw < 0.83:
+        elif draw < 0.79:
             setter.bullet_list(column, style)
-        elif draw < 0.89:
+        elif draw < 0.85:
             max_rows = rng.randint(2, 9)
             Table(setter, column, style).draw(max_rows)
         elif draw < 0.975:

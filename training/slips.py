@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from training.vocabulary import PAD_ID, SPECIAL_TOKENS
 
 # Pages with slips, and the mean number of tokens from one to the next on these.
-SLIPPING_SHARE, MEAN_GAP = 0.7, 80.0
+SLIPPING_SHARE, MEAN_GAP = 0.5, 80.0
 # Lines from the right one to that whose words are written instead.
 STEPS, STEP_WEIGHTS = (1, -1, 2, -2), (60, 25, 10, 5)
 # Tokens between the same place in another line and the word there.

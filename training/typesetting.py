@@ -11,6 +11,8 @@ from training.charset import encode_classes
 from training.corpus import Corpus
 from training.page import Block, Line, Page, enclosing
 
+# Of a picture in its column, from left to right: at an edge, in the middle, anywhere.
+PICTURE_PLACES, PICTURE_WEIGHTS = (0.0, 0.5, 1.0, None), (40, 20, 10, 30)
 BULLETS = ("•", "•", "-", "\u2013", "*")
 
 
@@ -215,11 +217,13 @@ class Typesetter:
         numbered = rng.random() < 0.4
         bullet = rng.choice(BULLETS)
         indent = rng.uniform(0, 2) * style.face.size
+        # Terse ones leave most of the column white: where they end must be seen.
+        num_words = (1, 5) if rng.random() < 0.45 else (2, 14)
         lines: list[Line] = []
         items = []
         for number in range(1, rng.randint(2, 6) + 1):
             marker = f"{number}." if numbered else bullet
-            item = self.list_item(column, style, marker, indent)
+            item = self.list_item(column, style, marker, indent, rng.randint(*num_words))
             if not item:
                 break
             lines += item
@@ -227,11 +231,13 @@ class Typesetter:
             items.append(text if numbered else "-" + text[len(marker) :])
         self.add_block("text", lines, ("\n".join(items),))
 
-    def list_item(self, column: Column, style: Style, marker: str, indent: float) -> list[Line]:
+    def list_item(
+        self, column: Column, style: Style, marker: str, indent: float, num_words: int
+    ) -> list[Line]:
         """The first line carries the marker; the others hang."""
         style = replace(style, align="left")
         hang = style.face.text_width(encode_classes(marker + " "), style.tracking)
-        words = self.sentence_words(self.rng.randint(2, 14))
+        words = self.sentence_words(num_words)
         start = Column(column.left, column.right, column.y, column.bottom)
         lines = self.flow(column, style, words, self.rng.randint(1, 3), indent=indent + hang)
         if not lines:
@@ -250,10 +256,12 @@ class Typesetter:
     def picture(self, column: Column) -> None:
         rng = self.rng
         height = int(min(rng.uniform(0.08, 0.3) * self.canvas.height, column.bottom - column.y))
-        width = int(column.width * rng.uniform(0.4, 1.0))
+        share, place = rng.uniform(0.2, 1.0), rng.choices(PICTURE_PLACES, PICTURE_WEIGHTS)[0]
+        width = int(column.width * share)
         if height < 30 or width < 40:
             return
-        x0 = int(column.left + rng.uniform(0, column.width - width))
+        place = rng.random() if place is None else place
+        x0 = int(column.left + place * (column.width - width))
         x1, y1 = min(x0 + width, self.canvas.width), min(column.y + height, self.canvas.height)
         self.canvas.picture(x0, column.y, x1, y1, rng)
         self.page.blocks.append(Block("image", (x0, column.y, x1, y1)))
