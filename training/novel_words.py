@@ -1,4 +1,4 @@
-"""Words that no list has: with listed ones alone the network recalls words instead of reading letters.
+"""Words of no list: with listed ones alone the network recalls words instead of reading letters.
 
 The weights of seed 79, never shown such, read pages in which two neighbouring letters of each long
 word had changed places with 7.4 errors in a hundred characters, and the same words right with 0.5.
