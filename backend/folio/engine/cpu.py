@@ -15,7 +15,7 @@ def cpu_environment(num_cores: int) -> dict[str, str]:
         # Saves the worker process: about 9 s at the start and 590 MB.
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         # A child made by fork would not see LD_PRELOAD.
-        "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     }
     if preload := _openmp_library():
         wanted["LD_PRELOAD"] = os.pathsep.join(
