@@ -91,11 +91,15 @@ def located_line(page: Page, line: Line) -> tuple[Pieces, Pieces]:
 TASKS = (free_ocr, grounded_lines, grounded_markdown, plain_markdown, parsed_figure, description)
 TASK_WEIGHTS = (44, 26, 23, 2, 1.5, 1)
 LOCATE_WEIGHT = 2.5
+# Of a page with pictures: only this prompt's answers tell of them.
+PICTURE_WEIGHTS = (25, 15, 53, 2, 1.5, 1)
 
 
 def draw_task(page: Page, rng: random.Random) -> tuple[Pieces, Pieces]:
     """A prompt (what follows <image>) and its answer, as pieces for the tokenizer."""
-    choice = rng.choices(range(len(TASKS) + 1), (*TASK_WEIGHTS, LOCATE_WEIGHT))[0]
+    has_pictures = any(block.label == "image" for block in page.blocks)
+    weights = (*(PICTURE_WEIGHTS if has_pictures else TASK_WEIGHTS), LOCATE_WEIGHT)
+    choice = rng.choices(range(len(TASKS) + 1), weights)[0]
     lines = page.lines
     if choice == len(TASKS) and lines:
         line = rng.choice(lines)

@@ -92,6 +92,8 @@ HOSTILE = (
 SENTENCE_ENDS = (".",) * 15 + ("?", "?", "!", ":", "…")
 # Of the share of novel words: a slip in a word that one knows by heart.
 NOVEL_FREQUENT = 0.25
+# Numbers of two digits alone, as `4711` and `10:10`: how often one stands there must be counted.
+FEW_DIGITS_SHARE = 0.12
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation
 CURLY_QUOTES = {"en": "“”", "de": "„“", "fr": "«»", "es": "«»"}
 
@@ -155,6 +157,14 @@ class Corpus:
         return " ".join(self.word().capitalize() for _ in range(self.rng.randint(1, max_words)))
 
     def number(self) -> str:
+        number = self._usual_number()
+        # Only beside novel words, so that the pages that measure stay as they are.
+        if self.novel_share and self.rng.random() < FEW_DIGITS_SHARE:
+            digits = self.rng.sample(string.digits, 2)
+            return "".join(self.rng.choice(digits) if c.isdigit() else c for c in number)
+        return number
+
+    def _usual_number(self) -> str:
         rng = self.rng
         kind = rng.randrange(12)
         if kind == 0:

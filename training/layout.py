@@ -22,7 +22,7 @@ TEXT_KINDS = 0.59
 def set_page(
     canvas: Canvas, atlas: Atlas, corpus: Corpus, *, kind: str, sizes: tuple[int, int], budget: int
 ) -> Page:
-    """kind: line, paragraph, table, page or columns; sizes: smallest and largest type in pixels."""
+    """kind: one of SETTERS; sizes: smallest and largest type in pixels."""
     rng = corpus.rng
     corpus.choose_language()
     setter = Typesetter(canvas, atlas, corpus, sizes, budget)
@@ -138,6 +138,30 @@ def set_columns(setter: Typesetter, column: Column) -> None:
     setter.budget = budget
 
 
+def set_blocks(setter: Typesetter, column: Column) -> None:
+    """Blocks of few words and pictures, each begun and ended anywhere: where it does must be
+    seen."""
+    rng = setter.rng
+    style = setter.style()
+    while setter.budget > 3 and setter.room(column, style) > 0 and rng.random() < 0.95:
+        indent = 0.0 if rng.random() < 0.6 else rng.uniform(0, 0.4) * column.width
+        part = Column(column.left + indent, column.right, column.y, column.bottom)
+        draw = rng.random()
+        if draw < 0.4 and setter.page.lines:
+            setter.picture(part)
+        elif draw < 0.65:
+            setter.bullet_list(part, style)
+        elif draw < 0.75:
+            setter.heading(part, level=2)
+        elif draw < 0.85:
+            max_rows = rng.randint(1, 5)
+            Table(setter, part, style).draw(max_rows)
+        else:
+            words = islice(text_stream(setter.corpus), rng.randint(1, 12))
+            setter.paragraph(part, style, words, 3)
+        column.y = part.y + int(style.line_height * rng.uniform(0.2, 1.5))
+
+
 def text_stream(corpus: Corpus) -> Iterator[str]:
     return corpus.stream(corpus.rng.choices(list(TEXT_STYLES), list(TEXT_STYLES.values()))[0])
 
@@ -152,4 +176,5 @@ SETTERS = {
     "table": set_table,
     "page": set_page_flow,
     "columns": set_columns,
+    "blocks": set_blocks,
 }

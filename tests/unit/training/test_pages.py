@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from tests.unit.training.conftest import WORDS
-from training.answers import grounded_lines, grounded_markdown
+from training.answers import draw_task, grounded_lines, grounded_markdown
 from training.atlas import Atlas
 from training.batches import MAX_SLOT_BYTES, BatchArrays, BatchPlan, PageFactory, draw_plan
 from training.canvas import Canvas
 from training.corpus import Corpus
 from training.layout import set_page
-from training.page import Page
+from training.page import Block, Page
 from training.scoring import parse_tags
 from training.typesetting import Column, Typesetter
 from training.vocabulary import PageTokenizer
 
-KINDS = ["line", "paragraph", "table", "page", "columns"]
+KINDS = ["line", "paragraph", "table", "page", "columns", "blocks"]
 
 
 def print_page(atlas: Atlas, kind: str, seed: int) -> tuple[Page, np.ndarray]:
@@ -138,6 +138,26 @@ def test_few_answers_are_cut(box_atlas: Atlas, tokenizer: PageTokenizer) -> None
         arrays = BatchArrays.in_buffer(memoryview(bytearray(MAX_SLOT_BYTES)), plan)
         PageFactory(box_atlas, WORDS, tokenizer).fill(plan, arrays, "0")
         assert (arrays.spans[:, 1] == plan.recipe.max_tokens).mean() < 0.03
+
+
+def test_pages_with_pictures_are_mostly_asked_where_these_are() -> None:
+    page = Page(100, 100, [Block("image", (10, 10, 50, 50))])
+    rng = random.Random(0)
+    prompts = ["".join(map(str, draw_task(page, rng)[0])) for _ in range(300)]
+    assert (
+        0.4 < sum("markdown" in prompt and "grounding" in prompt for prompt in prompts) / 300 < 0.7
+    )
+
+
+def test_numbers_of_two_digits_come_only_beside_novel_words() -> None:
+    def share(novel_share: float) -> float:
+        corpus = Corpus(WORDS, random.Random(5), novel_share=novel_share)
+        numbers = [corpus.number() for _ in range(2000)]
+        long = [set(filter(str.isdigit, n)) for n in numbers if sum(map(str.isdigit, n)) > 5]
+        return sum(len(digits) <= 2 for digits in long) / len(long)
+
+    assert share(0.0) < 0.01
+    assert 0.08 < share(0.45) < 0.18
 
 
 @pytest.mark.parametrize("style", ["markup", "mixed", "code", "few", "variations"])
