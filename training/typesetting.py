@@ -70,9 +70,9 @@ class Typesetter:
         self.size = self.draw_size()
 
     def draw_size(self) -> int:
-        """Sizes grow by about a tenth; small ones, which are misread, are somewhat more likely."""
+        """Sizes grow by about a tenth; small ones, which are misread, are more likely."""
         size = self.rng.choice(self.sizes)
-        return min(size, self.rng.choice(self.sizes)) if self.rng.random() < 0.3 else size
+        return min(size, self.rng.choice(self.sizes)) if self.rng.random() < 0.5 else size
 
     def style(self, *, size: int | None = None, font: int | None = None) -> Style:
         rng = self.rng
