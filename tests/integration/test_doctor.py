@@ -91,7 +91,7 @@ def running_fake_service(folder: Path, **settings: str) -> Iterator[str]:
 
 def is_healthy(port: int) -> bool:
     try:
-        return httpx.get(f"http://{HOST}:{port}/health", timeout=5).is_success
+        return httpx.get(f"http://{HOST}:{port}/health", timeout=5, verify=False).is_success
     except httpx.TransportError:
         return False
 
