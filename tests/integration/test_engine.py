@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import pairwise
 from uuid import uuid4
 
@@ -34,6 +35,7 @@ pytestmark = [
 
 ECHO = ["ha " * 28] * 56
 ECHO_SIZE = (1240, 1754)
+REPEATED_WITHIN_TOKENS = 1000
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -53,12 +55,14 @@ def request_for(
     return GenerationRequest(uuid4().hex, page, prompt, resolution, no_repeat_ngram=rule)
 
 
-def echo_request(rule: NoRepeatNgram | None = None) -> GenerationRequest:
+def echo_request(
+    rule: NoRepeatNgram | None = None, max_tokens: int | None = None
+) -> GenerationRequest:
     """A page that says one word fifteen hundred times."""
     page = np.asarray(print_page(ECHO, size=ECHO_SIZE, font_size=23))
     resolution = resolve(Mode.GUNDAM, *ECHO_SIZE)
     prompt = "<image>\nFree OCR."
-    return GenerationRequest(uuid4().hex, page, prompt, resolution, no_repeat_ngram=rule)
+    return GenerationRequest(uuid4().hex, page, prompt, resolution, max_tokens, rule)
 
 
 async def read(engine: VllmEngine, request: GenerationRequest) -> list[GenerationOutput]:
@@ -78,13 +82,15 @@ async def test_the_text_streams_in_and_ends_with_a_reason(engine: VllmEngine) ->
 async def test_a_page_that_repeats_itself_is_stopped_early(engine: VllmEngine) -> None:
     last = (await read(engine, echo_request()))[-1]
     assert last.finish_reason == "repetition"
-    assert last.completion_tokens < 1000
+    assert last.completion_tokens < REPEATED_WITHIN_TOKENS
     assert last.text.count("ha ha ha") > 50
 
 
 async def test_the_ngram_rule_forbids_what_was_written(engine: VllmEngine) -> None:
     rule = NoRepeatNgram(ngram_size=12, window_size=90)
-    last = (await read(engine, echo_request(rule)))[-1]
+    last = (await read(engine, echo_request(rule, max_tokens=REPEATED_WITHIN_TOKENS)))[-1]
+    # As many as are enough for it to repeat itself without the rule, see above.
+    assert last.completion_tokens == REPEATED_WITHIN_TOKENS
     assert "ha " * 40 not in last.text
 
 
@@ -118,20 +124,6 @@ async def test_an_engine_that_is_stopped_at_once_starts_no_core(engine: VllmEngi
     assert (await read(engine, request_for(list(TEXT))))[-1].finish_reason == "stop"
 
 
-async def test_engines_side_by_side_have_vllms_metrics_each(engine: VllmEngine) -> None:
-    other = VllmEngine(EngineSettings(), index=1)
-    await other.start()
-    try:
-        for each in (engine, other):
-            await read(each, request_for(TEXT))
-        samples = Samples.parse(generate_latest().decode())
-    finally:
-        await other.stop()
-    for index in (0, 1):
-        labels = f'engine="{index}",model_name="folio-nano"'
-        assert samples[f"vllm:generation_tokens_total{{{labels}}}"] > 0
-
-
 @pytest.mark.alone
 async def test_a_stopped_engine_is_freed_and_what_was_imported_is_not_looked_through() -> None:
     """Else nobody is answered while the garbage collector looks through all of vLLM and torch."""
@@ -147,34 +139,39 @@ async def test_a_stopped_engine_is_freed_and_what_was_imported_is_not_looked_thr
     assert import_id not in looked_through
 
 
-async def test_the_end_does_not_wait_for_a_socket_of_vllms_that_is_still_open() -> None:
-    """ZeroMQ's context ends with its last socket. Left to the garbage collector, that may be the
-    event loop's to wait for, as the engine's end once did for ever when a core had been killed."""
-    stopped = VllmEngine(EngineSettings(), index=5)
-    await stopped.start()
-    assert stopped._loaded is not None
-    context = stopped._loaded.llm.engine_core.resources.ctx
-    with context.socket(zmq.PULL):
-        await asyncio.wait_for(stopped.stop(), 20)
-        assert not context.closed
-    await eventually(lambda: context.closed)
+@dataclass(frozen=True)
+class WarmEngine:
+    """A second engine, beside the first, and what the metrics were before and after its start."""
+
+    engine: VllmEngine
+    before: Samples
+    started: Samples
 
 
-async def test_the_pages_of_the_warm_up_are_in_no_metric() -> None:
-    """An operator's numbers begin at 0. On a GPU all engines warm up; here one that is told to."""
-    before = Samples.parse(generate_latest().decode())
-    warm = VllmEngine(EngineSettings(), index=2, warms_up=True)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def warm(engine: VllmEngine) -> AsyncIterator[WarmEngine]:
+    """On a GPU all engines warm up; here one that is told to, with two pages at once."""
+    before = metrics()
+    settings = EngineSettings(max_num_seqs=1, max_queued_requests=1)
+    warm = VllmEngine(settings, index=1, warms_up=True)
     await warm.start()
-    try:
-        assert warm.status.state is EngineState.HEALTHY, warm.status.reason
-        started = Samples.parse(generate_latest().decode())
-        await read(warm, request_for(TEXT))
-        after = Samples.parse(generate_latest().decode())
-    finally:
-        await warm.stop()
+    assert warm.status.state is EngineState.HEALTHY, warm.status.reason
+    yield WarmEngine(warm, before, metrics())
+    await warm.stop()
+
+
+def metrics() -> Samples:
+    return Samples.parse(generate_latest().decode())
+
+
+async def test_the_pages_of_the_warm_up_are_in_no_metric(warm: WarmEngine) -> None:
+    """An operator's numbers begin at 0."""
+    before, started = warm.before, warm.started
+    await read(warm.engine, request_for(TEXT))
+    after = metrics()
     own = {name for name in after if name.startswith("folio_")}
     assert {name: started[name] for name in own} == {name: before[name] for name in own}
-    labels = 'engine="2",model_name="folio-nano"'
+    labels = 'engine="1",model_name="folio-nano"'
     for name in (
         "prompt_tokens_total",
         "generation_tokens_total",
@@ -184,3 +181,29 @@ async def test_the_pages_of_the_warm_up_are_in_no_metric() -> None:
         assert after[f"vllm:{name}{{{labels}}}"] > 0
     stage = 'folio_stage_seconds_count{stage="decode"}'
     assert after[stage] == started[stage] + 1
+
+
+async def test_engines_side_by_side_have_vllms_metrics_each(
+    engine: VllmEngine, warm: WarmEngine
+) -> None:
+    for each in (engine, warm.engine):
+        await read(each, request_for(TEXT))
+    samples = metrics()
+    for index in (0, 1):
+        labels = f'engine="{index}",model_name="folio-nano"'
+        assert samples[f"vllm:generation_tokens_total{{{labels}}}"] > 0
+
+
+async def test_the_end_does_not_wait_for_a_socket_of_vllms_that_is_still_open(
+    warm: WarmEngine,
+) -> None:
+    """ZeroMQ's context ends with its last socket. Left to the garbage collector, that may be the
+    event loop's to wait for, as the engine's end once did for ever when a core had been killed.
+
+    The last test of this engine, which it ends."""
+    assert warm.engine._loaded is not None
+    context = warm.engine._loaded.llm.engine_core.resources.ctx
+    with context.socket(zmq.PULL):
+        await asyncio.wait_for(warm.engine.stop(), 20)
+        assert not context.closed
+    await eventually(lambda: context.closed)
