@@ -21,15 +21,15 @@ from tests.integration.model.pictures import write_pictures
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
-# In gundam a page without crops, and one with two.
+# In gundam a page without crops, and one with two. The first is what a page in base is, to both
+# implementations (test_published_code holds that), so base is not run as well.
 SIZES = [(640, 480), (600, 1100)]
-KINDS = [(Mode.GUNDAM, 0), *((mode, 1) for mode in Mode)]
+KINDS = [(Mode.GUNDAM, 0), *((mode, 1) for mode in Mode if mode is not Mode.BASE)]
 NUM_IMAGE_TOKENS = {
     (Mode.GUNDAM, 0): 273,
     (Mode.GUNDAM, 1): 493,
     (Mode.TINY, 1): 73,
     (Mode.SMALL, 1): 111,
-    (Mode.BASE, 1): 273,
     (Mode.LARGE, 1): 421,
 }
 IN_BFLOAT16 = [(Mode.TINY, 1), (Mode.SMALL, 1)]

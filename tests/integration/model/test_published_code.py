@@ -114,6 +114,21 @@ def test_base_and_large_are_padded_not_stretched(mode, side):
     assert torch.equal(view, torch.from_numpy(np.array(padded)).permute(2, 0, 1))
 
 
+def test_a_page_without_crops_in_gundam_is_one_in_base(processor_module):
+    """To both implementations; test_parity counts on it."""
+    page = random_page(640, 480)
+    own = processor(processor_module, base_size=1024, image_size=1024)
+    padded = ImageOps.pad(Image.fromarray(page), (1024, 1024), color=(127, 127, 127))
+    in_base = own.tokenize_with_images("<image>", [padded], cropping=False)
+    own = processor(processor_module, base_size=1024, image_size=640)
+    in_gundam = own.tokenize_with_images("<image>", [Image.fromarray(page)], cropping=True)
+    for one, other in zip(in_gundam[:2], in_base[:2], strict=True):
+        assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
+    ours = [make_views(page, resolve(mode, 640, 480)) for mode in (Mode.GUNDAM, Mode.BASE)]
+    assert torch.equal(*(views.global_view for views in ours))
+    assert [len(views.local_views) for views in ours] == [0, 0]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_ngrams_are_banned_as_published(model_module, seed):
     rng = np.random.default_rng(seed)
