@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.pages import TEXT, encode, print_page
+from tests.service import Service
 from training.scoring import count_errors
 
 pytestmark = pytest.mark.engine
@@ -19,6 +20,10 @@ URL = "/api/ocr/image"
 
 def post(client: httpx.Client, data: bytes, **fields: str) -> httpx.Response:
     return client.post(URL, files={"image": ("page.png", data)}, data=fields)
+
+
+def test_the_log_says_what_the_engine_has_room_for(service: Service) -> None:
+    assert "On the CPU: 16 pages at once, 8192 tokens each; KV cache 1.0 GB" in service.log()
 
 
 def test_printed_lines_come_back_as_text(client: httpx.Client) -> None:
