@@ -4,6 +4,7 @@ Only here can answers be made to ignore their end: the service itself has no suc
 BENCH_INSTANT=1 the engine answers at once: what is left is the front end.
 """
 
+import asyncio
 import os
 import statistics
 import time
@@ -17,10 +18,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from folio.api.app import create_app
+from folio.api.routes.ocr import IMAGE_PATH
 from folio.config import EngineSettings, Settings
 from folio.engine.base import (
     EngineState,
     EngineStatus,
+    FinishReason,
     GenerationOutput,
     GenerationRequest,
     OcrEngine,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams
 
 Receive = Callable[[], Awaitable[Any]]
+PIECE_TOKENS = 32  # as with a GPU (folio.engine.vllm_arguments)
 
 _arrived: ContextVar[float] = ContextVar("arrived")
 
@@ -96,10 +100,12 @@ class MeasuredEngine(VllmEngine):
 
 
 class InstantEngine:
-    """Takes a page the way that the real one does, and has its text at once."""
+    """Takes a page the way that the real one does, and has its text at once; or piece by piece in
+    the seconds that BENCH_ENGINE_SECONDS says."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
+        self._seconds = float(os.environ.get("BENCH_ENGINE_SECONDS", "0"))
         self.status = EngineStatus(EngineState.HEALTHY, "instant")
 
     async def start(self) -> None: ...
@@ -110,18 +116,32 @@ class InstantEngine:
         self._stages.add("receive_and_decode_file", _arrived.get(), time.monotonic())
         num_tokens = request.max_tokens or 512
         image_tokens = request.resolution.num_image_tokens
-        yield GenerationOutput("word " * num_tokens, image_tokens, image_tokens, num_tokens, "stop")
+
+        def output(num_written: int, reason: FinishReason | None = None) -> GenerationOutput:
+            text = "word " * num_written
+            return GenerationOutput(text, image_tokens, image_tokens, num_written, reason)
+
+        if self._seconds:
+            for num_written in range(PIECE_TOKENS, num_tokens, PIECE_TOKENS):
+                await asyncio.sleep(self._seconds * PIECE_TOKENS / num_tokens)
+                yield output(num_written)
+        yield output(num_tokens, "stop")
 
 
 class ArrivalClock:
-    """Notes when a request's head came in."""
+    """Notes when a request's head came in, and of a page how long it was here: what its sender
+    waited longer was spent outside."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, stages: Stages) -> None:
         self._app = app
+        self._stages = stages
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
-        _arrived.set(time.monotonic())
+        arrived = time.monotonic()
+        _arrived.set(arrived)
         await self._app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] == IMAGE_PATH:
+            self._stages.add("in_service", arrived, time.monotonic())
 
 
 def make_measured_engine(settings: Settings, stages: Stages) -> OcrEngine:
@@ -144,7 +164,7 @@ def make_app(settings: Settings) -> FastAPI:
     is_instant = bool(os.environ.get("BENCH_INSTANT"))
     engine = InstantEngine(stages) if is_instant else make_measured_engine(settings, stages)
     app = create_app(settings, engine)
-    app.add_middleware(ArrivalClock)
+    app.add_middleware(ArrivalClock, stages=stages)
 
     async def read() -> dict[str, dict[str, float]]:
         return stages.summary()

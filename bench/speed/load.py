@@ -1,4 +1,4 @@
-"""The load: so many requests at once, each followed by the next, in a process of its own.
+"""The load: so many requests at once, each followed by the next, in processes of its own.
 
 Takes a `Load` as JSON on standard input, writes a line of JSON per finished request to standard
 output: `python -m bench.speed.load`.
@@ -9,11 +9,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+MOST_OF_A_PROCESS = 96  # requests at once
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,28 @@ class Load:
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
+    def shared_out(self) -> "list[Load]":
+        """One for each process that sends it: a single one would tire before several cards do."""
+        num_processes = -(-self.concurrency // MOST_OF_A_PROCESS)
+        return [
+            replace(
+                self,
+                calls=self.calls[index:] + self.calls[:index],
+                concurrency=share(self.concurrency, num_processes, index),
+                num_requests=share(self.num_requests, num_processes, index),
+            )
+            for index in range(num_processes)
+        ]
+
     @classmethod
     def from_json(cls, text: str) -> "Load":
         values = json.loads(text)
         return cls(**values | {"calls": [Call(**call) for call in values["calls"]]})
+
+
+def share(total: int, num_parts: int, index: int) -> int:
+    """Of a number that is divided as evenly as can be."""
+    return total // num_parts + (index < total % num_parts)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,13 @@ def tell_errors(server: Server, finished: Sequence[Finished], started: float) ->
 
 def run_load(load: Load) -> list[Finished]:
     """In the order in which they ended."""
+    loads = load.shared_out()
+    with ThreadPoolExecutor(len(loads)) as pool:
+        parts = list(pool.map(run_process, loads))
+    return sorted(chain.from_iterable(parts), key=lambda request: request.ended)
+
+
+def run_process(load: Load) -> list[Finished]:
     done = subprocess.run(
         [sys.executable, "-m", "bench.speed.load"],
         input=load.to_json(),
@@ -66,8 +75,7 @@ def run_load(load: Load) -> list[Finished]:
     )
     if done.returncode:
         raise SystemExit(done.stderr[-4000:])
-    finished = [Finished(**json.loads(line)) for line in done.stdout.splitlines()]
-    return sorted(finished, key=lambda request: request.ended)
+    return [Finished(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def summarise(finished: Sequence[Finished], plan: Plan, meter: Meter) -> dict[str, Any]:

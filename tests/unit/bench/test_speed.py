@@ -94,6 +94,16 @@ def test_stock_vllm_runs_without_our_plugin(tmp_path: Path) -> None:
     assert SERVERS["stock"].environment(options) == {"VLLM_PLUGINS": ""}
 
 
+def test_a_large_load_is_shared_out_to_processes() -> None:
+    calls = [Call("/a"), Call("/b")]
+    parts = Load("http://x", calls, concurrency=200, num_requests=1001, seconds=4.0).shared_out()
+    assert [part.concurrency for part in parts] == [67, 67, 66]
+    assert sum(part.num_requests for part in parts) == 1001
+    assert [part.calls[0].path for part in parts[:2]] == ["/a", "/b"]
+    small = Load("http://x", calls, concurrency=96, num_requests=10, seconds=4.0)
+    assert small.shared_out() == [small]
+
+
 def test_a_load_goes_to_its_process_and_back() -> None:
     load = Load("http://x", [Call("/a", json={"b": 1}), Call("/c", file="d")], 2, 3, 4.0)
     assert Load.from_json(load.to_json()) == load
