@@ -90,6 +90,8 @@ HOSTILE = (
     "->",
 )
 SENTENCE_ENDS = (".",) * 15 + ("?", "?", "!", ":", "…")
+# Beside novel words a letter like `!` may well be one.
+NOVEL_SENTENCE_ENDS = (".",) * 9 + ("!",) * 4 + ("?",) * 3 + (":", "…")
 # Of the share of novel words: a slip in a word that one knows by heart.
 NOVEL_FREQUENT = 0.25
 # Numbers of two digits alone, as `4711` and `10:10`: how often one stands there must be counted.
@@ -337,7 +339,8 @@ class Corpus:
         if self.is_typographic:
             word = word.replace("'", "’")  # noqa: RUF001
         if is_last:
-            return (word + rng.choice(SENTENCE_ENDS),)
+            # The pages that measure have none, and stay as they are.
+            return (word + rng.choice(NOVEL_SENTENCE_ENDS if self.novel_share else SENTENCE_ENDS),)
         draw = rng.random()
         if draw < 0.07:
             return (word + ",",)

@@ -89,8 +89,8 @@ async def test_a_page_that_repeats_itself_is_stopped_early(engine: VllmEngine) -
 async def test_the_ngram_rule_forbids_what_was_written(engine: VllmEngine) -> None:
     rule = NoRepeatNgram(ngram_size=12, window_size=90)
     last = (await read(engine, echo_request(rule, max_tokens=REPEATED_WITHIN_TOKENS)))[-1]
-    # As many as are enough for it to repeat itself without the rule, see above.
-    assert last.completion_tokens == REPEATED_WITHIN_TOKENS
+    # Far more than a window: without the rule it repeats itself by then, see above.
+    assert last.completion_tokens > REPEATED_WITHIN_TOKENS // 2
     assert "ha " * 40 not in last.text
 
 

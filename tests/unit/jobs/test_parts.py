@@ -32,8 +32,16 @@ def render_children() -> set[int]:
     return {
         child.pid
         for child in psutil.Process().children(recursive=True)
-        if "folio.documents.render_child" in child.cmdline()
+        if "folio.documents.render_child" in command_line(child)
     }
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Empty of one that has ended: this process may have children of other tests."""
+    try:
+        return process.cmdline()
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return []
 
 
 @pytest.mark.parametrize(

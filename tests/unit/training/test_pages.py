@@ -160,6 +160,13 @@ def test_numbers_of_two_digits_come_only_beside_novel_words() -> None:
     assert 0.08 < share(0.45) < 0.18
 
 
+def test_sentences_of_novel_words_end_in_all_signs() -> None:
+    words = islice(Corpus(WORDS, random.Random(2), novel_share=0.45).stream("sentences"), 20_000)
+    ends = [word[-1] for word in words if word[-1] in ".!?"]
+    assert 0.15 < ends.count("!") / len(ends) < 0.3
+    assert 0.1 < ends.count("?") / len(ends) < 0.25
+
+
 @pytest.mark.parametrize("style", ["markup", "mixed", "code", "few", "variations"])
 def test_a_stream_never_yields_a_blank(style: str) -> None:
     words = list(islice(Corpus(WORDS, random.Random(3)).stream(style), 300))
