@@ -94,7 +94,7 @@ SENTENCE_ENDS = (".",) * 15 + ("?", "?", "!", ":", "…")
 NOVEL_SENTENCE_ENDS = (".",) * 9 + ("!",) * 4 + ("?",) * 3 + (":", "…")
 # Of the share of novel words: a slip in a word that one knows by heart.
 NOVEL_FREQUENT = 0.25
-# Numbers of two digits alone, as `4711` and `10:10`: how often one stands there must be counted.
+# Numbers in which two digits come again and again, as `4474`: how often must be counted.
 FEW_DIGITS_SHARE = 0.12
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation
 CURLY_QUOTES = {"en": "“”", "de": "„“", "fr": "«»", "es": "«»"}
