@@ -28,6 +28,7 @@ from folio.engine.base import (
     GenerationRequest,
     OcrEngine,
 )
+from folio.engine.repetition import CHECK_EVERY
 from folio.engine.replicas import ReplicatedEngine, share_out_devices
 from folio.engine.supervised import SupervisedEngine
 from folio.engine.supervisor import RestartPolicy
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams
 
 Receive = Callable[[], Awaitable[Any]]
-PIECE_TOKENS = 32  # as with a GPU (folio.engine.vllm_arguments)
+PIECE_TOKENS = CHECK_EVERY  # as with a GPU (folio.engine.vllm_arguments)
 
 _arrived: ContextVar[float] = ContextVar("arrived")
 

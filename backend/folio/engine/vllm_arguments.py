@@ -11,7 +11,9 @@ from folio.engine.base import NoRepeatNgram
 from folio.engine.cpu import cpu_environment
 from folio.engine.planning import Plan, uses_step_graphs, uses_tower_graphs
 from folio.engine.preparation import Preparation, Say, prepare
+from folio.engine.repetition import CHECK_EVERY
 from folio.logging import logs_json
+from folio.model.pieces import TOKENS_PER_PIECE
 from folio.model.vllm_version import second_runner_takes_processors
 from folio.model.windows import DECODE_WINDOW
 
@@ -93,11 +95,10 @@ def _gpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
         "async_scheduling": True,
         "scheduler_cls": "folio.model.scheduling.PageScheduler",
         "worker_cls": "folio.model.worker.PageWorker",
-        # Text is handed over in pieces of this many tokens, each of which wakes the event loop.
-        "stream_interval": 32,
         "additional_config": {
             "folio_tower": tower_options(settings, plan),
             DECODE_WINDOW: settings.decode_window,
+            TOKENS_PER_PIECE: CHECK_EVERY,
         },
     }
 
@@ -129,6 +130,7 @@ def _cpu_arguments(settings: EngineSettings, plan: Plan) -> dict[str, Any]:
         # An operator's VLLM_CPU_KVCACHE_SPACE goes before it.
         "kv_cache_memory_bytes": plan.memory.kv_cache,
         "use_tqdm_on_load": False,
+        # Text is handed over in pieces of this many tokens, each of which wakes the event loop.
         "stream_interval": 8,
         # Compiling doubles decoding but costs a minute at the start.
         "enforce_eager": settings.enforce_eager is None or settings.enforce_eager,

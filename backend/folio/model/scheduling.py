@@ -1,9 +1,10 @@
-"""vLLM's scheduler with two short cuts for requests that are only being written, and windows.
+"""vLLM's scheduler with short cuts for requests that are only being written, windows and pieces.
 
 Of two hundred pages in a step nearly all are. vLLM asks for each of them, at each step, whether
 its image is to be encoded and whether it needs another block of the KV cache: with a card that
 takes six milliseconds for the step, a third of that again on the host. Where nothing else is to be
-done, one plan stands for a window of steps (`model.worker`).
+done, one plan stands for a window of steps (`model.worker`), and what it wrote is handed over in
+pieces (`model.pieces`).
 """
 
 from functools import partial
@@ -13,10 +14,13 @@ from typing_extensions import override
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks, KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.engine import EngineCoreOutputs
 from vllm.v1.kv_cache_interface import FullAttentionSpec
+from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request
 
 from folio.model.compat import NO_ENCODER_INPUTS
+from folio.model.pieces import TOKENS_PER_PIECE, Pieces
 from folio.model.windows import DECODE_WINDOW, set_window
 
 # Steps after which what a step has written is known: the next one is planned while it runs.
@@ -31,7 +35,9 @@ class PageScheduler(AsyncScheduler):
         manager = self.kv_cache_manager
         if keeps_every_block(manager):
             self.kv_cache_manager.allocate_slots = partial(allocate_slots, manager)  # type: ignore[method-assign]
-        self._window = int(self.vllm_config.additional_config.get(DECODE_WINDOW, 1))
+        options = self.vllm_config.additional_config
+        self._pieces = Pieces(int(options.get(TOKENS_PER_PIECE, 1)))
+        self._window = int(options.get(DECODE_WINDOW, 1))
         # Room for the tokens of a window is made when it is planned.
         self.num_lookahead_tokens: int = self._window - 1
 
@@ -67,6 +73,16 @@ class PageScheduler(AsyncScheduler):
             request.num_output_placeholders += self._window - 1
             if request.num_output_tokens + request.num_output_placeholders >= request.max_tokens:
                 request.next_decode_eligible_step = self.current_step + _STEPS_UNTIL_KNOWN
+
+    @override
+    def update_from_output(
+        self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
+    ) -> dict[int, EngineCoreOutputs]:
+        outputs = super().update_from_output(scheduler_output, model_runner_output)
+        for of_client in outputs.values():
+            of_client.outputs = self._pieces.take_due(of_client.outputs)
+        self._pieces.forget_all_but(self.requests)
+        return outputs
 
     @override
     def _try_schedule_encoder_inputs(

@@ -11,6 +11,7 @@ from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
 
 from folio.config import embedded_model_path
+from folio.model.pieces import TOKENS_PER_PIECE
 from folio.model.scheduling import PageScheduler
 from folio.model.windows import DECODE_WINDOW, window_of
 
@@ -20,7 +21,13 @@ NUM_STEPS = 4
 PROMPT = list(range(5, 45))
 
 
-def make_scheduler(num_steps: int = NUM_STEPS, num_blocks: int = 1000) -> PageScheduler:
+def make_scheduler(
+    num_steps: int = NUM_STEPS,
+    num_blocks: int = 1000,
+    *,
+    tokens_per_piece: int = 1,
+    log_stats: bool = False,
+) -> PageScheduler:
     config = AsyncEngineArgs(
         model=str(embedded_model_path()),
         dtype="float32",
@@ -29,7 +36,7 @@ def make_scheduler(num_steps: int = NUM_STEPS, num_blocks: int = 1000) -> PageSc
         max_num_batched_tokens=512,
         enable_prefix_caching=False,
         async_scheduling=True,
-        additional_config={DECODE_WINDOW: num_steps},
+        additional_config={DECODE_WINDOW: num_steps, TOKENS_PER_PIECE: tokens_per_piece},
     ).create_engine_config()
     config.scheduler_config.async_scheduling = True
     config.cache_config.block_size = BLOCK_SIZE
@@ -47,6 +54,7 @@ def make_scheduler(num_steps: int = NUM_STEPS, num_blocks: int = 1000) -> PageSc
         structured_output_manager=StructuredOutputManager(config),
         block_size=BLOCK_SIZE,
         hash_block_size=BLOCK_SIZE,
+        log_stats=log_stats,
     )
 
 
