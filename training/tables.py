@@ -9,6 +9,8 @@ from training.page import Box, Line, enclosing
 from training.typesetting import Column, Style, Typesetter
 from training.vocabulary import TD, TD_END, TR, TR_END
 
+NAME_LENGTHS = (5, 16)
+
 
 class Table:
     """One table, as wide as its column or narrower. edges: where its columns begin, and the last
@@ -44,7 +46,9 @@ class Table:
             return ""
         room = self.edges[index + 1] - self.edges[index] - 2 * self.padding
         for _ in range(6):
-            text = corpus.name(max_words=2)[:14].rstrip() if is_name else corpus.number()
+            # Cut anywhere, as narrow columns do: what is not there is not to be guessed.
+            length = rng.randint(*NAME_LENGTHS)
+            text = corpus.name(max_words=2)[:length].rstrip() if is_name else corpus.number()
             if self._width(text) < room:
                 return text
         return str(rng.randrange(10))
