@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from folio.api.app import create_app
 from folio.api.routes.ocr import IMAGE_PATH
+from folio.cli.serve import EVENT_LOOP
 from folio.config import EngineSettings, Settings
 from folio.engine.base import (
     EngineState,
@@ -183,8 +184,8 @@ def make_app(settings: Settings) -> FastAPI:
 def main() -> None:
     settings = Settings()
     configure_logging(settings.server.log_level)
-    server = settings.server
-    uvicorn.run(make_app(settings), host=server.host, port=server.port, log_config=None)
+    app, server = make_app(settings), settings.server
+    uvicorn.run(app, host=server.host, port=server.port, loop=EVENT_LOOP, log_config=None)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from folio.api.app import create_app
+from folio.cli.serve import EVENT_LOOP
 from folio.config import Settings
 from folio.engine.base import GenerationOutput, GenerationRequest
 from folio.engine.fake import FakeEngine
@@ -107,9 +108,8 @@ def main() -> None:
         start_seconds=float(os.environ.get("START_SECONDS", "0")),
         model="scripted",
     )
-    uvicorn.run(
-        create_app(settings, engine), host="127.0.0.1", port=settings.server.port, log_config=None
-    )
+    app, port = create_app(settings, engine), settings.server.port
+    uvicorn.run(app, host="127.0.0.1", port=port, loop=EVENT_LOOP, log_config=None)
 
 
 if __name__ == "__main__":

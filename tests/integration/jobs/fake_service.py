@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 from folio.api.app import create_app
-from folio.cli.serve import start_tracing
+from folio.cli.serve import EVENT_LOOP, start_tracing
 from folio.config import Settings
 from folio.engine.base import GenerationOutput, GenerationRequest
 from folio.engine.fake import FakeEngine
@@ -80,4 +80,5 @@ if __name__ == "__main__":
     settings = Settings()
     configure_logging("INFO")
     start_tracing(settings, "folio")
-    uvicorn.run(make_app(settings), host="127.0.0.1", port=settings.server.port, log_config=None)
+    app, port = make_app(settings), settings.server.port
+    uvicorn.run(app, host="127.0.0.1", port=port, loop=EVENT_LOOP, log_config=None)
