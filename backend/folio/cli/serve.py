@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import socket
 import time
 
@@ -26,6 +27,8 @@ _ANSWER_SECONDS = 3
 EVENT_LOOP = "asyncio"
 # uvicorn's 5 s end while a client already sends its next page, when the loop is busy.
 _KEEP_ALIVE_SECONDS = 75
+# A page that comes in holds a socket and, above a megabyte, a file: a shell's 1,024 are soon gone.
+_MANY_FILES = 65_536
 _LAST_WORDS_SECONDS = 10.0  # the start script asks every two seconds
 
 
@@ -35,6 +38,7 @@ def serve() -> None:
     server = settings.server
     configure_logging(server.log_level, server.log_format)
     start_tracing(settings, "folio")
+    allow_many_files()
     _say_hello(settings)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -103,6 +107,14 @@ class ServiceServer(uvicorn.Server):
 def _whole_seconds_until(deadline: float) -> int:
     """Some are always left, for answers that are on their way."""
     return max(_ANSWER_SECONDS, round(deadline - time.monotonic()))
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of open files, as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(_MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def start_tracing(settings: Settings, service_name: str) -> None:

@@ -1,12 +1,15 @@
 """The server that `folio serve` runs."""
 
 import asyncio
+import resource
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 
+import pytest
 from uvicorn import Config
 
-from folio.cli.serve import EVENT_LOOP
+from folio.cli.serve import EVENT_LOOP, allow_many_files
 
 NUM_CONNECTIONS = 100
 MOST_TURNS = 10
@@ -46,3 +49,27 @@ async def count_turns() -> int:
         await asyncio.wait_for(all_are_in.wait(), 10)
     server.close()
     return num_turns
+
+
+@pytest.fixture
+def limits() -> Iterator[tuple[int, int]]:
+    """Of open files, soft and hard: as they were, and as they are again afterwards."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield before
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_more_files_may_be_open_than_a_shell_allows(limits: tuple[int, int]) -> None:
+    _, hard = limits
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    allow_many_files()
+    raised, hard_after = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert raised > 1024 or hard == 1024
+    assert hard_after == hard
+
+
+def test_a_limit_that_is_high_already_stays(limits: tuple[int, int]) -> None:
+    _, hard = limits
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_many_files()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
