@@ -89,7 +89,7 @@ def located_line(page: Page, line: Line) -> tuple[Pieces, Pieces]:
 
 
 TASKS = (free_ocr, grounded_lines, grounded_markdown, plain_markdown, parsed_figure, description)
-TASK_WEIGHTS = (44, 26, 23, 2, 1.5, 1)
+TASK_WEIGHTS = (36, 36, 21, 2, 1.5, 1)
 LOCATE_WEIGHT = 2.5
 # Of a page with pictures, of which only answers to the grounded Markdown prompt tell.
 PICTURE_WEIGHTS = (25, 15, 53, 2, 1.5, 1)
