@@ -1,7 +1,6 @@
 """What the GPU tests need: a GPU, and the package visible to the engine's processes."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,10 @@ def pytest_collection_modifyitems(items):
 def visible_package(tmp_path_factory):
     """Let all processes find the package and its vLLM plugin, installed or not: forks look where
     this one does. Without it vLLM's own model reads Folio's pages, and sees none."""
-    paths = plugin_paths(tmp_path_factory.mktemp("distribution"))
-    sys.path[:0] = paths
-    before = {name: os.environ.get(name) for name in ["PYTHONPATH", *ENVIRONMENT]}
-    inherited = before["PYTHONPATH"]
-    os.environ["PYTHONPATH"] = os.pathsep.join([*paths, *([inherited] if inherited else [])])
-    os.environ.update(ENVIRONMENT)
-    yield
-    del sys.path[: len(paths)]
-    for name, value in before.items():
-        os.environ.pop(name)
-        if value is not None:
-            os.environ[name] = value
+    with pytest.MonkeyPatch.context() as patch:
+        for path in plugin_paths(tmp_path_factory.mktemp("distribution")):
+            patch.syspath_prepend(path)
+            patch.setenv("PYTHONPATH", path, prepend=os.pathsep)
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield
