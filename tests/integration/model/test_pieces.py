@@ -7,7 +7,6 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch and vLLM warn of each other while they are imported
     from vllm.v1.engine import EngineCoreOutput
-    from vllm.v1.request import RequestStatus
 
     from tests.integration.model.scheduler_runs import NUM_STEPS, Pages, make_scheduler
 
@@ -51,14 +50,13 @@ def test_pages_that_have_to_make_room_say_so_and_lose_nothing() -> None:
 
 
 def test_of_a_page_that_is_given_up_nothing_is_kept() -> None:
-    scheduler = make_scheduler(tokens_per_piece=PIECE)
-    pages = Pages(scheduler)
-    pages.add("a", 100)
+    pages = Pages(make_scheduler(tokens_per_piece=PIECE))
     pages.add("b", 30)
+    pages.add("a", 100)
     for _ in range(3):
         pages.step()
-    scheduler.finish_requests(["a"], RequestStatus.FINISHED_ABORTED)
-    pages.run()
+    pages.give_up("a")
+    pages.run()  # "b": what had been planned for "a" ends meanwhile
     pages.add("a", 5)  # under the same name
     pages.run()
     assert pages.written == {"a": [1, 2, 3, 4, 5], "b": list(range(1, 31))}

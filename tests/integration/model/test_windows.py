@@ -7,7 +7,6 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch and vLLM warn of each other while they are imported
     from vllm.v1.outputs import AsyncModelRunnerOutput, ModelRunnerOutput
-    from vllm.v1.request import RequestStatus
 
     from folio.model.windows import window_of
     from folio.model.worker import WindowOutput, later_step
@@ -95,16 +94,15 @@ def test_pages_that_have_to_make_room_lose_nothing() -> None:
 
 
 def test_a_page_that_is_given_up_within_a_window_leaves_nothing() -> None:
-    scheduler = make_scheduler()
-    pages = Pages(scheduler)
+    pages = Pages(make_scheduler())
     pages.add("a", 100)
     pages.add("b", 10)
     for _ in range(3):
         pages.step()
-    scheduler.finish_requests(["a"], RequestStatus.FINISHED_ABORTED)
+    pages.give_up("a")
     pages.run()
     assert pages.written["b"] == list(range(1, 11))
-    assert scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == 999
+    assert pages.scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == 999
 
 
 def test_a_later_step_goes_on_where_the_first_ends() -> None:
