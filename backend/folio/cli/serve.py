@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _DRAIN_LOOK_SECONDS = 0.1
 _ANSWER_SECONDS = 3
 # uvloop, uvicorn's choice, accepts one connection in each turn of the loop: with hundreds of pages
-# being read a turn takes 10 ms, and those that come wait outside while cards have nothing to do.
+# being read a turn takes long, and those that come wait outside while cards have nothing to do.
 EVENT_LOOP = "asyncio"
 # uvicorn's 5 s end while a client already sends its next page, when the loop is busy.
 _KEEP_ALIVE_SECONDS = 75
